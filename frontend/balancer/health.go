@@ -1,0 +1,58 @@
+package balancer
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"chasqui/node"
+)
+
+// healthBytesMax bounds what is read of a frontend's answer to a health check.
+const healthBytesMax = 64 << 10
+
+// watch checks one frontend until ctx ends.
+func (b *Balancer) watch(ctx context.Context, u *upstream) {
+	for {
+		started := b.host.Clock.Now()
+		err := b.check(ctx, u.address)
+		if ctx.Err() != nil {
+			return
+		}
+		b.pool.report(u, err)
+		if node.Wait(ctx, b.host.Clock, b.cfg.CheckInterval-node.Since(b.host.Clock, started)) != nil {
+			return
+		}
+	}
+}
+
+// check asks one frontend for its health over a connection of its own: a frontend that still serves old connections
+// but accepts no more is of no use to a new client.
+func (b *Balancer) check(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.CheckTimeout)
+	defer cancel()
+	deadline := b.host.Clock.Now().Add(b.cfg.CheckTimeout)
+	conn, err := b.host.Network.Dial(ctx, address)
+	if err != nil {
+		return fmt.Errorf("reach %s for a health check: %w", address, err)
+	}
+	defer closeConn(conn)
+	stop := context.AfterFunc(ctx, func() { closeConn(conn) })
+	defer stop()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return fmt.Errorf("health check of %s: set deadline: %w", address, err)
+	}
+	if _, err := fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: %s\r\nUser-Agent: chasqui-balancer\r\nConnection: close\r\n\r\n", address); err != nil {
+		return fmt.Errorf("health check of %s: send: %w", address, err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, healthBytesMax)), nil)
+	if err != nil {
+		return fmt.Errorf("health check of %s: read answer: %w", address, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("health check of %s: answered %q, want 200", address, answer.Status)
+	}
+	return nil
+}
