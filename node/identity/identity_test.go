@@ -105,7 +105,7 @@ func TestADamagedIdentityIsRefused(t *testing.T) {
 }
 
 func TestTheFormatIsPinned(t *testing.T) {
-	const golden = `{"format":1,"role":"backend","id":"backend-2","incarnation":"00112233445566778899aabbccddeeff","crc32c":"b6dff63b"}` + "\n"
+	const golden = `{"format":1,"role":"backend","id":"backend-2","incarnation":"00112233445566778899aabbccddeeff","crc32c":"8468cf08"}` + "\n"
 	disk := nodetest.NewMemDisk()
 	write(t, disk, fileName, []byte(golden))
 	require.Equal(t, Identity{Role: "backend", ID: "backend-2", Incarnation: "00112233445566778899aabbccddeeff"},
