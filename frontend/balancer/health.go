@@ -28,23 +28,25 @@ func (b *Balancer) watch(ctx context.Context, u *upstream) {
 	}
 }
 
-// check asks one frontend for its health over a connection of its own: a frontend that still serves old connections
-// but accepts no more is of no use to a new client.
+// check asks one frontend for its health, within Config.CheckTimeout.
 func (b *Balancer) check(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.CheckTimeout)
 	defer cancel()
-	deadline := b.host.Clock.Now().Add(b.cfg.CheckTimeout)
-	conn, err := b.host.Network.Dial(ctx, address)
+	return Probe(ctx, b.host.Network, address)
+}
+
+// Probe asks the frontend at address for its health and returns nil if it is well. ctx bounds the whole of it. It uses
+// a connection of its own: a frontend that still serves old connections but accepts no more is of no use to a new
+// client. Asked of a VIP, it tells whether the whole way through the balancer works.
+func Probe(ctx context.Context, network node.Network, address string) error {
+	conn, err := network.Dial(ctx, address)
 	if err != nil {
 		return fmt.Errorf("reach %s for a health check: %w", address, err)
 	}
 	defer closeConn(conn)
-	stop := context.AfterFunc(ctx, func() { closeConn(conn) })
+	stop := context.AfterFunc(ctx, func() { closeConn(conn) }) // ends the reads and writes below
 	defer stop()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return fmt.Errorf("health check of %s: set deadline: %w", address, err)
-	}
-	if _, err := fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: %s\r\nUser-Agent: chasqui-balancer\r\nConnection: close\r\n\r\n", address); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: %s\r\nUser-Agent: chasqui\r\nConnection: close\r\n\r\n", address); err != nil {
 		return fmt.Errorf("health check of %s: send: %w", address, err)
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, healthBytesMax)), nil)

@@ -24,6 +24,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"chasqui/node"
@@ -76,6 +77,18 @@ type Identity struct {
 	ID string
 	// Incarnation is 32 hex digits drawn at random when the folder was first used.
 	Incarnation string
+}
+
+// Number returns the first 8 bytes of the incarnation, big-endian, for wire formats that carry a number.
+func (i Identity) Number() (uint64, error) {
+	if len(i.Incarnation) != 2*incarnationBytes {
+		return 0, fmt.Errorf("incarnation %q has %d digits, want %d", i.Incarnation, len(i.Incarnation), 2*incarnationBytes)
+	}
+	number, err := strconv.ParseUint(i.Incarnation[:16], 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("incarnation %q: %w", i.Incarnation, err)
+	}
+	return number, nil
 }
 
 // Folder is a data folder that this process owns.

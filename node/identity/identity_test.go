@@ -114,6 +114,12 @@ func TestTheFormatIsPinned(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "backend-2", parsed.ID)
 
+	number, err := parsed.Number()
+	require.NoError(t, err)
+	require.Equal(t, uint64(0x0011223344556677), number)
+	_, err = Identity{Incarnation: "0011"}.Number()
+	require.Error(t, err)
+
 	newer := document{Format: 2, Role: "backend", ID: "backend-2"}
 	_, err = parse([]byte(`{"format":2,"role":"backend","id":"backend-2","crc32c":"` + newer.checksum() + `"}`))
 	require.ErrorContains(t, err, "format 2")
