@@ -57,19 +57,6 @@ func TestSymbolicLinksDoNotLeadOut(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(outside, "new"))
 }
 
-func TestLockExcludesAnotherHostOnTheFolder(t *testing.T) {
-	dir := t.TempDir()
-	one, other := nodetest.RealHostIn(t, "one", dir), nodetest.RealHostIn(t, "other", dir)
-	held, err := one.Disk.Lock("lock")
-	require.NoError(t, err)
-	_, err = other.Disk.Lock("lock")
-	require.ErrorIs(t, err, node.ErrLocked)
-	require.NoError(t, held.Close())
-	held, err = other.Disk.Lock("lock")
-	require.NoError(t, err)
-	require.NoError(t, held.Close())
-}
-
 func TestLogCarriesTheHostAndRespectsTheLevel(t *testing.T) {
 	var output bytes.Buffer
 	host, err := real.New(real.Options{Name: "backend-1", LogOutput: &output})
