@@ -9,14 +9,14 @@
 // A message is in one of three states, told apart by two numbers: the time at which it is (or was) visible, and
 // how often it has been received.
 //
-//	            send                    receive
-//	 (nothing) ------> visible <------------------------> in flight ---> (deleted)
-//	     |                ^        time passes, or the        |  delete
-//	     | send with      |        timeout is set to 0        |
-//	     | a delay        | time passes                       |
-//	     +---------> delayed                                  |
-//	                                                          v
-//	 retention, purge and drop remove a message in any state
+//	           send                    receive
+//	(nothing) ------> visible <------------------------> in flight ---> (deleted)
+//	    |                ^        time passes, or the        |  delete
+//	    | send with      |        timeout is set to 0        |
+//	    | a delay        | time passes                       |
+//	    +---------> delayed                                  |
+//	                                                         v
+//	retention, purge and drop remove a message in any state
 //
 // Timeouts are compared, never waited for: a command carries the time its leader stamped on it, and whatever had to
 // happen to the partition by then happens first. Receiving is a write, for it sets a deadline and a count.

@@ -1,0 +1,54 @@
+package queue
+
+// configure gives partition id its settings, creating it if it does not exist.
+func (m *Machine) configure(id PartitionID, settings Settings) *Result {
+	p := m.partitions[id]
+	if p == nil {
+		if len(m.partitions) >= MaxPartitions {
+			return &Result{Code: Overloaded}
+		}
+		m.partitions[id] = newPartition(id, settings, m.nowMs, m.nodes)
+		return &Result{}
+	}
+	// What was due under the old settings happens first: a message past the old retention does not come back because the
+	// new one is longer.
+	p.advance(m.nowMs)
+	switch {
+	case settings.Version < p.settings.Version:
+		return &Result{Code: StaleSettings}
+	case settings.Version == p.settings.Version:
+		return &Result{}
+	case settings.FIFO != p.settings.FIFO:
+		return &Result{Code: BadCommand}
+	}
+	p.settings = settings
+	p.expireMessages()
+	return &Result{}
+}
+
+// drop removes partition id and leaves a tombstone, also where there was no partition: a KindConfigure may be on its way.
+func (m *Machine) drop(id PartitionID) *Result {
+	delete(m.partitions, id)
+	if !m.dropped(id) {
+		m.tombstones[id] = m.nowMs
+	}
+	return &Result{}
+}
+
+// dropped reports whether id has a tombstone, and forgets a tombstone that is past its time.
+func (m *Machine) dropped(id PartitionID) bool {
+	droppedMs, ok := m.tombstones[id]
+	if ok && droppedMs+TombstoneMs <= m.nowMs {
+		delete(m.tombstones, id)
+		return false
+	}
+	return ok
+}
+
+// purge removes every message in any state and forgets deduplication and attempt IDs, so that a producer may send the same
+// messages again. Sequence numbers go on: a handle from before the purge must not name a message from after it.
+func (p *partition) purge() {
+	fresh := newPartition(p.id, p.settings, p.advancedMs, p.nodes)
+	fresh.lastSeq = p.lastSeq
+	*p = *fresh
+}

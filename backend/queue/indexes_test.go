@@ -1,0 +1,43 @@
+package queue
+
+import (
+	"github.com/google/btree"
+	"github.com/stretchr/testify/require"
+)
+
+// checkIndexes compares every partition's indexes and counts with those that follow from its messages.
+func checkIndexes(t require.TestingT, m *Machine) {
+	for id, p := range m.partitions {
+		want := newPartition(id, p.settings, p.advancedMs, newNodePools())
+		p.messages.Ascend(func(m message) bool {
+			want.lastSeq = m.seq
+			want.add(m)
+			return true
+		})
+		require.Equal(t, entries(want.ready), entries(p.ready), "ready of %v", id)
+		require.Equal(t, entries(want.hidden), entries(p.hidden), "hidden of %v", id)
+		require.Equal(t, []int{want.inFlight, want.delayed, int(want.bytes)}, []int{p.inFlight, p.delayed, int(p.bytes)}, "in flight, delayed, bytes of %v", id)
+		require.Equal(t, want.digest, p.digest)
+		require.Len(t, p.groups, len(want.groups))
+		for name, g := range want.groups {
+			require.Contains(t, p.groups, name)
+			require.Equal(t, *g, *p.groups[name])
+		}
+		require.Len(t, p.dedupSeqs, p.dedup.Len())
+		require.Len(t, p.attemptTimes, p.attempts.Len())
+	}
+	kept := 0
+	for _, s := range m.sessions.byID {
+		kept += s.kept
+	}
+	require.Equal(t, m.sessions.kept.Len(), kept)
+}
+
+func entries[T any](tree *btree.BTreeG[T]) []T {
+	all := []T{}
+	tree.Ascend(func(entry T) bool {
+		all = append(all, entry)
+		return true
+	})
+	return all
+}

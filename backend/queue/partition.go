@@ -1,0 +1,235 @@
+package queue
+
+import (
+	"fmt"
+
+	"github.com/google/btree"
+)
+
+// treeDegree is the degree of every tree: nodes of up to 63 entries, a few KiB, which is what a write after a snapshot
+// copies.
+const treeDegree = 32
+
+// partition is part of one queue's data.
+//
+// The first group of fields is the truth: it is what a snapshot carries. The second group only answers questions about the truth fast;
+// Restore rebuilds it, and a partition with rebuilt indexes behaves like one that has kept them up over time.
+//
+//	              messages, by seq:   1  2  3  4  5  6 ...
+//
+//	standard      ready, by time:     every visible message          hidden, by time: every message in flight or delayed
+//	FIFO          ready, by time:     every group's first message,   hidden: the same
+//	                                  if it is visible
+type partition struct {
+	id       PartitionID
+	settings Settings
+	// lastSeq is the sequence number given out last.
+	lastSeq  uint64
+	messages *btree.BTreeG[message]
+	// dedup holds the accepted sends of the last DedupMs of a FIFO queue, by seq and so by time.
+	dedup *btree.BTreeG[dedupEntry]
+	// attempts holds the receives with an attempt ID of the last AttemptMs of a FIFO queue, by time.
+	attempts *btree.BTreeG[attempt]
+
+	// advancedMs is the time up to which ready and hidden are right.
+	advancedMs int64
+	ready      *btree.BTreeG[place]
+	hidden     *btree.BTreeG[place]
+	// inFlight and delayed count the entries of hidden by kind.
+	inFlight, delayed int
+	// bytes is the size of all content data.
+	bytes int64
+	// digest is the sum of all messages' digests; see Machine.Digest.
+	digest uint64
+	// groups holds the groups that have messages (FIFO only).
+	groups map[string]*group
+	// dedupSeqs finds an entry of dedup by its key, attemptTimes an entry of attempts by its ID.
+	dedupSeqs    map[dedupKey]uint64
+	attemptTimes map[string]int64
+	// lastSender is the sender ID of the latest send, shared by all consecutive messages of one sender.
+	lastSender string
+	nodes      *nodePools
+}
+
+// place is a message's place in an index by time: the time at which it is (or was) visible, then its sequence number.
+type place struct {
+	visibleAtMs int64
+	seq         uint64
+	// delayed tells a delayed message from one in flight. It is no part of the order.
+	delayed bool
+}
+
+func lessPlace(a, b place) bool {
+	if a.visibleAtMs != b.visibleAtMs {
+		return a.visibleAtMs < b.visibleAtMs
+	}
+	return a.seq < b.seq
+}
+
+// nodePools are lists of unused tree nodes, shared by all partitions of a machine: an idle partition should cost little.
+type nodePools struct {
+	messages *btree.FreeListG[message]
+	places   *btree.FreeListG[place]
+	dedup    *btree.FreeListG[dedupEntry]
+	attempts *btree.FreeListG[attempt]
+}
+
+func newNodePools() *nodePools {
+	return &nodePools{
+		messages: btree.NewFreeListG[message](btree.DefaultFreeListSize),
+		places:   btree.NewFreeListG[place](btree.DefaultFreeListSize),
+		dedup:    btree.NewFreeListG[dedupEntry](btree.DefaultFreeListSize),
+		attempts: btree.NewFreeListG[attempt](btree.DefaultFreeListSize),
+	}
+}
+
+func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePools) *partition {
+	return &partition{
+		id: id, settings: settings, advancedMs: nowMs, nodes: nodes,
+		messages: btree.NewWithFreeListG(treeDegree, lessMessage, nodes.messages),
+		dedup:    btree.NewWithFreeListG(treeDegree, lessDedup, nodes.dedup),
+		attempts: btree.NewWithFreeListG(treeDegree, lessAttempt, nodes.attempts),
+		ready:    btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
+		hidden:   btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
+		groups:   map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
+	}
+}
+
+// advance lets everything happen that is due by nowMs: delayed messages and those whose visibility timeout has run out become visible, and
+// what is past its time is removed. Commands call it first, so all of them see the partition as of their own time.
+func (p *partition) advance(nowMs int64) {
+	if nowMs <= p.advancedMs {
+		return
+	}
+	p.advancedMs = nowMs
+	for {
+		next, ok := p.hidden.Min()
+		if !ok || next.visibleAtMs > nowMs {
+			break
+		}
+		p.appear(next)
+	}
+	p.expireMessages()
+	p.expireDedup()
+	p.expireAttempts()
+}
+
+// appear moves a message from the hidden to the visible ones.
+func (p *partition) appear(at place) {
+	p.unhide(at)
+	if p.settings.FIFO {
+		p.refresh(p.groupOf(at.seq))
+	} else {
+		p.ready.ReplaceOrInsert(at)
+	}
+}
+
+// expireMessages removes the messages that are past their retention, in whatever state they are.
+func (p *partition) expireMessages() {
+	for {
+		oldest, ok := p.messages.Min()
+		if !ok || !p.expired(&oldest, p.advancedMs) {
+			return
+		}
+		p.remove(oldest)
+	}
+}
+
+// expired reports whether m's retention is over at nowMs.
+func (p *partition) expired(m *message, nowMs int64) bool {
+	return m.sentMs+p.settings.RetentionMs <= nowMs
+}
+
+func (p *partition) get(seq uint64) (message, bool) { return p.messages.Get(message{seq: seq}) }
+
+// mustGet returns a message that an index names.
+func (p *partition) mustGet(seq uint64) message {
+	m, ok := p.get(seq)
+	if !ok {
+		panic(fmt.Sprintf("partition %v: message %d is indexed but not stored (last seq %d)", p.id, seq, p.lastSeq))
+	}
+	return m
+}
+
+// add stores a new message. Its seq must be above all others'.
+func (p *partition) add(m message) {
+	if !p.follows(&m) {
+		panic(fmt.Sprintf("partition %v: message %d of %d ms added out of order (last seq %d)", p.id, m.seq, m.sentMs, p.lastSeq))
+	}
+	p.messages.ReplaceOrInsert(m)
+	p.bytes += int64(len(m.content.data))
+	p.digest += m.digest()
+	if p.settings.FIFO {
+		p.groupNamed(m.content.group).push(m.seq)
+	}
+	p.index(m)
+}
+
+// follows reports whether m comes after all stored messages, in number and in time.
+func (p *partition) follows(m *message) bool {
+	last, ok := p.messages.Max()
+	return !ok || m.seq > last.seq && m.sentMs >= last.sentMs
+}
+
+// change replaces the state of a stored message.
+func (p *partition) change(old, changed message) {
+	p.unindex(old)
+	p.messages.ReplaceOrInsert(changed)
+	p.digest += changed.digest() - old.digest()
+	p.index(changed)
+}
+
+// remove removes a stored message.
+func (p *partition) remove(m message) {
+	p.unindex(m)
+	p.messages.Delete(m)
+	p.digest -= m.digest()
+	p.bytes -= int64(len(m.content.data))
+	if p.settings.FIFO {
+		g := p.groups[m.content.group]
+		g.remove(p.id, m.seq)
+		p.refresh(g)
+	}
+}
+
+// index enters a message into hidden or ready, as of advancedMs.
+func (p *partition) index(m message) {
+	switch {
+	case m.hidden(p.advancedMs):
+		p.hidden.ReplaceOrInsert(m.place())
+		if m.receives == 0 {
+			p.delayed++
+		} else {
+			p.inFlight++
+		}
+	case !p.settings.FIFO:
+		p.ready.ReplaceOrInsert(m.place())
+	}
+	if p.settings.FIFO {
+		p.refresh(p.groups[m.content.group])
+	}
+}
+
+// unindex takes a message out of hidden or ready. A FIFO message that is ready stays: refresh corrects that once
+// the message has its new state.
+func (p *partition) unindex(m message) {
+	if m.hidden(p.advancedMs) {
+		p.unhide(m.place())
+	} else if !p.settings.FIFO {
+		if _, ok := p.ready.Delete(m.place()); !ok {
+			panic(fmt.Sprintf("partition %v: message %d, visible since %d, is not ready at %d", p.id, m.seq, m.visibleAtMs, p.advancedMs))
+		}
+	}
+}
+
+// unhide takes a message out of hidden.
+func (p *partition) unhide(at place) {
+	if _, ok := p.hidden.Delete(at); !ok {
+		panic(fmt.Sprintf("partition %v: message %d, invisible until %d, is not hidden at %d", p.id, at.seq, at.visibleAtMs, p.advancedMs))
+	}
+	if at.delayed {
+		p.delayed--
+	} else {
+		p.inFlight--
+	}
+}

@@ -1,0 +1,214 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"chasqui/node/rpc"
+)
+
+// maxRecordBytes bounds one record of a snapshot; the largest is a message.
+const maxRecordBytes = MaxBodyBytes + MaxAttributesBytes + MaxSystemAttributesBytes + 4<<10
+
+// Restore replaces the whole state by that of a snapshot. The old state is dropped first, to make room for the new one.
+// An error that wraps ErrBadSnapshot means the bytes are no good; the machine is then empty.
+func (m *Machine) Restore(from io.Reader) error {
+	m.reset()
+	if err := m.restore(from); err != nil {
+		m.reset()
+		return err
+	}
+	return nil
+}
+
+func (m *Machine) restore(from io.Reader) error {
+	chunks, err := newChunkReader(from)
+	if err != nil {
+		return err
+	}
+	loading := restoring{machine: m}
+	var buffer []byte
+	for {
+		record, err := chunks.next(buffer, maxRecordBytes)
+		if errors.Is(err, io.EOF) && !errors.Is(err, ErrBadSnapshot) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		buffer = record
+		if err := loading.record(record); err != nil {
+			return fmt.Errorf("%w: record %d: %w", ErrBadSnapshot, chunks.records, err)
+		}
+	}
+}
+
+// restoring is a restore under way.
+type restoring struct {
+	machine *Machine
+	// sessionID, session and partition are those that records belong to.
+	sessionID uint64
+	session   *session
+	partition *partition
+	// timed says that the first record has been read.
+	timed bool
+}
+
+// record takes one record into the state. Its bytes are not kept.
+func (l *restoring) record(data []byte) error {
+	r := rpc.NewReader(data)
+	const maxValues = 16
+	values := r.ArrayLen(maxValues)
+	kind := r.Uint64()
+	if !l.timed && kind != recordTime {
+		r.Fail("the first record is of kind %d, want %d", kind, recordTime)
+	}
+	expect := func(want int) {
+		if values != want+1 {
+			r.Fail("record of kind %d has %d values, want %d", kind, values-1, want)
+		}
+	}
+	switch kind {
+	case recordTime:
+		expect(1)
+		l.machine.nowMs, l.timed = r.Int64(), true
+	case recordSession:
+		expect(3)
+		l.readSession(&r)
+	case recordKept:
+		expect(7)
+		l.readKept(&r)
+	case recordTombstone:
+		expect(3)
+		l.machine.tombstones[decodePartitionID(&r)] = r.Int64()
+	case recordPartition:
+		expect(5)
+		l.readPartition(&r)
+	case recordMessage:
+		expect(13)
+		l.readMessage(&r)
+	case recordDedup:
+		expect(5)
+		l.readDedup(&r)
+	case recordAttempt:
+		expect(4)
+		l.readAttempt(&r)
+	default:
+		r.Fail("unknown kind %d", kind)
+	}
+	return r.Finish()
+}
+
+func (l *restoring) readSession(r *rpc.Reader) {
+	l.sessionID = r.Uint64()
+	l.session = &session{lowWater: r.Uint64(), lastMs: r.Int64()}
+	if l.machine.sessions.byID[l.sessionID] != nil {
+		r.Fail("session %d comes twice", l.sessionID)
+		return
+	}
+	l.machine.sessions.byID[l.sessionID] = l.session
+}
+
+func (l *restoring) readKept(r *rpc.Reader) {
+	seq := r.Uint64()
+	kept := &keptResult{
+		partition: decodePartitionID(r), code: decodeCode(r),
+		sent: decodeSent(r), codes: decodeCodes(r), delivered: decodeHandles(r),
+	}
+	table := &l.machine.sessions
+	switch {
+	case r.Err() != nil:
+	case l.session == nil:
+		r.Fail("result of seq %d without a session", seq)
+	case table.kept.Has(keptEntry{session: l.sessionID, seq: seq}):
+		r.Fail("two results of seq %d of session %d", seq, l.sessionID)
+	default:
+		table.keep(l.sessionID, l.session, seq, kept)
+	}
+}
+
+func (l *restoring) readPartition(r *rpc.Reader) {
+	id := decodePartitionID(r)
+	var settings Settings
+	settings.decode(r)
+	lastSeq, advancedMs := r.Uint64(), r.Int64()
+	switch {
+	case r.Err() != nil:
+	case settings.check() != nil:
+		r.Fail("partition %v: %v", id, settings.check())
+	case l.machine.partitions[id] != nil:
+		r.Fail("partition %v comes twice", id)
+	default:
+		l.partition = newPartition(id, settings, advancedMs, l.machine.nodes)
+		l.partition.lastSeq = lastSeq
+		l.machine.partitions[id] = l.partition
+	}
+}
+
+func (l *restoring) readMessage(r *rpc.Reader) {
+	m := message{
+		seq: r.Uint64(), sentMs: r.Int64(), visibleAtMs: r.Int64(),
+		firstReceiveMs: r.Int64(), lastReceiveMs: r.Int64(), receives: r.Uint32(),
+	}
+	var s Send
+	r.BytesInto(s.MessageID[:])
+	s.Body, s.Attributes, s.SystemAttributes = r.Bytes(MaxBodyBytes), r.Bytes(MaxAttributesBytes), r.Bytes(MaxSystemAttributesBytes)
+	s.SenderID, s.Group, s.DedupID = r.String(MaxNameBytes), r.String(MaxNameBytes), r.String(MaxNameBytes)
+	p := l.partition
+	switch {
+	case r.Err() != nil:
+	case p == nil:
+		r.Fail("message %d without a partition", m.seq)
+	case m.seq > p.lastSeq || !p.follows(&m):
+		r.Fail("message %d of %d ms is out of order, last seq is %d", m.seq, m.sentMs, p.lastSeq)
+	default:
+		m.content = newContent(&s, p.shareSender(s.SenderID))
+		p.add(m)
+	}
+}
+
+func (l *restoring) readDedup(r *rpc.Reader) {
+	entry := dedupEntry{seq: r.Uint64(), sentMs: r.Int64()}
+	r.BytesInto(entry.messageID[:])
+	entry.key = dedupKey{group: r.String(MaxNameBytes), id: r.String(MaxNameBytes)}
+	switch {
+	case r.Err() != nil:
+	case l.partition == nil:
+		r.Fail("deduplication ID without a partition")
+	case l.partition.hasDedup(&entry):
+		r.Fail("deduplication ID %q or its seq %d comes twice", entry.key.id, entry.seq)
+	default:
+		l.partition.addDedup(entry)
+	}
+}
+
+func (l *restoring) readAttempt(r *rpc.Reader) {
+	a := attempt{id: r.String(MaxNameBytes), receivedMs: r.Int64(), visibleAtMs: r.Int64(), delivered: decodeHandles(r)}
+	switch {
+	case r.Err() != nil:
+	case l.partition == nil:
+		r.Fail("attempt without a partition")
+	case l.partition.hasAttempt(a.id):
+		r.Fail("attempt %q comes twice", a.id)
+	default:
+		l.partition.addAttempt(a)
+	}
+}
+
+func decodePartitionID(r *rpc.Reader) PartitionID {
+	return PartitionID{Queue: r.Uint64(), Partition: r.Uint16()}
+}
+
+func decodeHandles(r *rpc.Reader) []Handle {
+	n := r.ArrayLen(MaxBatch)
+	if n == 0 {
+		return nil
+	}
+	handles := make([]Handle, n)
+	for i := range handles {
+		r.ArrayExactly(2)
+		handles[i] = decodeHandle(r)
+	}
+	return handles
+}

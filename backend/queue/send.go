@@ -1,0 +1,46 @@
+package queue
+
+import "strings"
+
+// send stores the messages in order. The result has one entry per message.
+func (p *partition) send(sends []Send) *Result {
+	result := &Result{Sent: make([]Sent, len(sends))}
+	for i := range sends {
+		result.Sent[i] = p.sendOne(&sends[i])
+	}
+	return result
+}
+
+func (p *partition) sendOne(s *Send) Sent {
+	if !p.settings.FIFO {
+		return p.store(s)
+	}
+	if s.Group == "" || s.DedupID == "" {
+		return Sent{MessageID: s.MessageID, Code: BadCommand}
+	}
+	key := p.dedupKey(s)
+	if original, ok := p.findDedup(key); ok {
+		return Sent{MessageID: original.messageID, Seq: original.seq, Duplicate: true}
+	}
+	sent := p.store(s)
+	p.rememberDedup(key, sent)
+	return sent
+}
+
+// store gives the message a sequence number and stores it, visible or delayed.
+func (p *partition) store(s *Send) Sent {
+	p.lastSeq++
+	p.add(message{
+		seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs + s.DelayMs,
+		content: newContent(s, p.shareSender(s.SenderID)),
+	})
+	return Sent{MessageID: s.MessageID, Seq: p.lastSeq}
+}
+
+// shareSender returns senderID as one string for a run of messages of the same sender, which is nearly all of a queue.
+func (p *partition) shareSender(senderID string) string {
+	if senderID != p.lastSender {
+		p.lastSender = strings.Clone(senderID)
+	}
+	return p.lastSender
+}

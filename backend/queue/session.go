@@ -1,0 +1,185 @@
+package queue
+
+import (
+	"fmt"
+
+	"github.com/google/btree"
+)
+
+// A client that gets no answer does not know whether its command was applied, so it sends the command again; so that
+// the message is not sent, or received, twice, the machine remembers what it answered. This is RIFL (Lee et al., SOSP
+// 2015), which the raft dissertation describes in section 6.3: the client numbers its commands, and says with each
+// one from which number on it still awaits answers.
+//
+//	                 LowWater                    Seq
+//	...  stale  ...  |  kept  kept   -   kept  |  new command
+//	   never again   |  repeated: answered     |  executed, result kept
+//
+// Commands may arrive in any order (the gap above), as a client has many under way at once.
+type session struct {
+	// lowWater is the greatest LowWater seen; no command below it is executed.
+	lowWater uint64
+	// lastMs is the replicated time of the latest command; SessionIdleMs later the session is forgotten.
+	lastMs int64
+	// kept counts the session's entries in sessionTable.kept.
+	kept int
+}
+
+// keptResult is what a session remembers of one executed command. It never changes once stored.
+type keptResult struct {
+	partition PartitionID
+	code      Code
+	sent      []Sent
+	codes     []Code
+	// delivered stands for the messages of a receive, which live in the partition: their bodies are not kept twice.
+	delivered []Handle
+}
+
+// keptEntry is a keptResult in the table's order: by session, then by Seq.
+type keptEntry struct {
+	session, seq uint64
+	result       *keptResult
+}
+
+func lessKept(a, b keptEntry) bool {
+	if a.session != b.session {
+		return a.session < b.session
+	}
+	return a.seq < b.seq
+}
+
+// sessionTable holds all sessions of a slot and the results kept for them.
+type sessionTable struct {
+	byID map[uint64]*session
+	// kept is one tree for all sessions, so that a snapshot clones it in O(1).
+	kept *btree.BTreeG[keptEntry]
+}
+
+func newSessionTable() sessionTable {
+	return sessionTable{byID: map[uint64]*session{}, kept: btree.NewG(treeDegree, lessKept)}
+}
+
+// executeOnce executes c unless its session shows that it was executed before or must not be any more.
+func (m *Machine) executeOnce(c *Command) *Result {
+	s := m.sessions.open(c.Session, m.nowMs)
+	if s == nil {
+		return &Result{Code: Overloaded}
+	}
+	m.sessions.raise(c.Session, s, c.LowWater)
+	if c.Seq < s.lowWater {
+		return &Result{Code: StaleSession}
+	}
+	if entry, ok := m.sessions.kept.Get(keptEntry{session: c.Session, seq: c.Seq}); ok {
+		return m.repeat(entry.result)
+	}
+	if s.kept >= MaxKeptResults {
+		return &Result{Code: Overloaded}
+	}
+	result := m.execute(c)
+	if !result.Code.Refused() {
+		m.sessions.keep(c.Session, s, c.Seq, remember(c.Partition, result))
+	}
+	return result
+}
+
+// open returns the session id as of nowMs, creating it if needed, or nil if there are too many.
+func (t *sessionTable) open(id uint64, nowMs int64) *session {
+	s := t.byID[id]
+	if s != nil && s.idle(nowMs) {
+		t.forget(id, s)
+		s = nil
+	}
+	if s == nil {
+		if len(t.byID) >= MaxSessions {
+			t.sweep(nowMs)
+		}
+		if len(t.byID) >= MaxSessions {
+			return nil
+		}
+		s = &session{}
+		t.byID[id] = s
+	}
+	s.lastMs = nowMs
+	return s
+}
+
+// idle reports whether the session's time is over at nowMs.
+func (s *session) idle(nowMs int64) bool { return s.lastMs+SessionIdleMs <= nowMs }
+
+// sweep forgets every session whose time is over.
+func (t *sessionTable) sweep(nowMs int64) {
+	for id, s := range t.byID {
+		if s.idle(nowMs) {
+			t.forget(id, s)
+		}
+	}
+}
+
+func (t *sessionTable) forget(id uint64, s *session) {
+	t.discard(id, s, func(uint64) bool { return true })
+	delete(t.byID, id)
+}
+
+// raise moves the session's low water mark up to lowWater and discards the results below it.
+func (t *sessionTable) raise(id uint64, s *session, lowWater uint64) {
+	if lowWater <= s.lowWater {
+		return
+	}
+	s.lowWater = lowWater
+	t.discard(id, s, func(seq uint64) bool { return seq < lowWater })
+}
+
+// discard removes the session's kept results from the lowest Seq upwards while done says so.
+func (t *sessionTable) discard(id uint64, s *session, done func(seq uint64) bool) {
+	for s.kept > 0 {
+		var lowest keptEntry
+		t.kept.AscendGreaterOrEqual(keptEntry{session: id}, func(entry keptEntry) bool {
+			lowest = entry
+			return false
+		})
+		if lowest.session != id {
+			panic(fmt.Sprintf("session %d: %d results counted, none found", id, s.kept))
+		}
+		if !done(lowest.seq) {
+			return
+		}
+		t.kept.Delete(lowest)
+		s.kept--
+	}
+}
+
+func (t *sessionTable) keep(id uint64, s *session, seq uint64, result *keptResult) {
+	if _, twice := t.kept.ReplaceOrInsert(keptEntry{session: id, seq: seq, result: result}); twice {
+		panic(fmt.Sprintf("session %d: seq %d executed twice", id, seq))
+	}
+	s.kept++
+}
+
+// remember turns a result into what is kept of it.
+func remember(id PartitionID, result *Result) *keptResult {
+	kept := &keptResult{partition: id, code: result.Code, sent: result.Sent, codes: result.Codes}
+	if len(result.Messages) > 0 {
+		kept.delivered = make([]Handle, len(result.Messages))
+		for i := range result.Messages {
+			kept.delivered[i] = result.Messages[i].Handle()
+		}
+	}
+	return kept
+}
+
+// repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and those received
+// again since, for they are another receiver's now.
+func (m *Machine) repeat(kept *keptResult) *Result {
+	result := &Result{Code: kept.code, Sent: kept.sent, Codes: kept.codes}
+	p := m.partitions[kept.partition]
+	if len(kept.delivered) == 0 || p == nil {
+		return result
+	}
+	p.advance(m.nowMs)
+	for _, handle := range kept.delivered {
+		if message, ok := p.get(handle.Seq); ok && message.receives == handle.Receive {
+			result.Messages = append(result.Messages, message.delivery())
+		}
+	}
+	return result
+}

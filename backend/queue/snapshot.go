@@ -1,0 +1,214 @@
+package queue
+
+import (
+	"cmp"
+	"io"
+	"slices"
+
+	"chasqui/node/rpc"
+	"github.com/google/btree"
+)
+
+// The records of a snapshot, each a msgpack array that begins with its kind. Records come in this order, sessions,
+// tombstones and partitions by id, so equal states give equal bytes. chunk.go says how they are framed.
+//
+//	time        now ms
+//	session     id, low water, last ms
+//	  kept      seq, queue, partition, code, sent, codes, [[seq, receive], ...]
+//	tombstone   queue, partition, dropped ms
+//	partition   queue, partition, settings, last seq, advanced ms
+//	  message   seq, sent ms, visible at ms, first receive ms, last receive ms, receives, message id, body, attributes,
+//	            system attributes, sender id, group, dedup id
+//	  dedup     seq, sent ms, message id, group, dedup id
+//	  attempt   id, received ms, visible at ms, [[seq, receive], ...]
+//
+// An indented record belongs to the one above it. Sessions and tombstones past their time are left out.
+const (
+	recordTime = iota + 1
+	recordSession
+	recordKept
+	recordTombstone
+	recordPartition
+	recordMessage
+	recordDedup
+	recordAttempt
+)
+
+// Snapshot is the state of a Machine at one moment. WriteTo may run while the machine goes on applying commands.
+type Snapshot struct {
+	nowMs      int64
+	sessions   []sessionState
+	kept       *btree.BTreeG[keptEntry]
+	tombstones []tombstone
+	partitions []partitionState
+}
+
+// sessionState, tombstone and partitionState are what a snapshot holds of each.
+type sessionState struct {
+	id, lowWater uint64
+	lastMs       int64
+}
+
+type tombstone struct {
+	id        PartitionID
+	droppedMs int64
+}
+
+type partitionState struct {
+	id         PartitionID
+	settings   Settings
+	lastSeq    uint64
+	advancedMs int64
+	messages   *btree.BTreeG[message]
+	dedup      *btree.BTreeG[dedupEntry]
+	attempts   *btree.BTreeG[attempt]
+}
+
+// Snapshot captures the state. It copies no message: the trees are shared until one side writes to them, so it takes
+// well under a microsecond per partition and session, whatever they hold. It never returns an error.
+func (m *Machine) Snapshot() (*Snapshot, error) {
+	s := &Snapshot{
+		nowMs:      m.nowMs,
+		sessions:   make([]sessionState, 0, len(m.sessions.byID)),
+		kept:       m.sessions.kept.Clone(),
+		partitions: make([]partitionState, 0, len(m.partitions)),
+	}
+	for id, open := range m.sessions.byID {
+		if !open.idle(m.nowMs) {
+			s.sessions = append(s.sessions, sessionState{id: id, lowWater: open.lowWater, lastMs: open.lastMs})
+		}
+	}
+	for id := range m.tombstones {
+		if m.dropped(id) {
+			s.tombstones = append(s.tombstones, tombstone{id: id, droppedMs: m.tombstones[id]})
+		}
+	}
+	for id, p := range m.partitions {
+		s.partitions = append(s.partitions, partitionState{
+			id: id, settings: p.settings, lastSeq: p.lastSeq, advancedMs: p.advancedMs,
+			messages: p.messages.Clone(), dedup: p.dedup.Clone(), attempts: p.attempts.Clone(),
+		})
+	}
+	return s, nil
+}
+
+// Release lets go of the captured state. The snapshot must not be used afterwards.
+func (s *Snapshot) Release() { *s = Snapshot{} }
+
+// WriteTo writes the state in the format that Restore reads, and returns the number of bytes written.
+func (s *Snapshot) WriteTo(to io.Writer) (int64, error) {
+	slices.SortFunc(s.sessions, func(a, b sessionState) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(s.tombstones, func(a, b tombstone) int { return a.id.compare(b.id) })
+	slices.SortFunc(s.partitions, func(a, b partitionState) int { return a.id.compare(b.id) })
+	out := newChunkWriter(to)
+	out.encode(recordTime, 1, func(w *rpc.Writer) { w.Int64(s.nowMs) })
+	for _, session := range s.sessions {
+		s.writeSession(out, session)
+	}
+	for _, t := range s.tombstones {
+		out.encode(recordTombstone, 3, func(w *rpc.Writer) {
+			t.id.encode(w)
+			w.Int64(t.droppedMs)
+		})
+	}
+	for i := range s.partitions {
+		s.partitions[i].write(out)
+	}
+	return out.finish()
+}
+
+// encode adds a record of the given number of values.
+func (w *chunkWriter) encode(kind uint64, values int, write func(*rpc.Writer)) {
+	if w.err != nil {
+		return
+	}
+	record := rpc.NewWriter()
+	record.ArrayLen(values + 1)
+	record.Uint64(kind)
+	write(record)
+	w.record(record.Finish())
+}
+
+func (s *Snapshot) writeSession(out *chunkWriter, session sessionState) {
+	out.encode(recordSession, 3, func(w *rpc.Writer) {
+		w.Uint64(session.id)
+		w.Uint64(session.lowWater)
+		w.Int64(session.lastMs)
+	})
+	s.kept.AscendGreaterOrEqual(keptEntry{session: session.id}, func(entry keptEntry) bool {
+		if entry.session != session.id {
+			return false
+		}
+		out.encode(recordKept, 7, func(w *rpc.Writer) {
+			w.Uint64(entry.seq)
+			entry.result.partition.encode(w)
+			w.Uint64(uint64(entry.result.code))
+			encodeSent(w, entry.result.sent)
+			encodeCodes(w, entry.result.codes)
+			encodeHandles(w, entry.result.delivered)
+		})
+		return true
+	})
+}
+
+func (p *partitionState) write(out *chunkWriter) {
+	out.encode(recordPartition, 5, func(w *rpc.Writer) {
+		p.id.encode(w)
+		p.settings.encode(w)
+		w.Uint64(p.lastSeq)
+		w.Int64(p.advancedMs)
+	})
+	p.messages.Ascend(func(m message) bool {
+		out.encode(recordMessage, 13, m.encode)
+		return true
+	})
+	p.dedup.Ascend(func(entry dedupEntry) bool {
+		out.encode(recordDedup, 5, func(w *rpc.Writer) {
+			w.Uint64(entry.seq)
+			w.Int64(entry.sentMs)
+			w.Bytes(entry.messageID[:])
+			w.String(entry.key.group)
+			w.String(entry.key.id)
+		})
+		return true
+	})
+	p.attempts.Ascend(func(a attempt) bool {
+		out.encode(recordAttempt, 4, func(w *rpc.Writer) {
+			w.String(a.id)
+			w.Int64(a.receivedMs)
+			w.Int64(a.visibleAtMs)
+			encodeHandles(w, a.delivered)
+		})
+		return true
+	})
+}
+
+func (m *message) encode(w *rpc.Writer) {
+	w.Uint64(m.seq)
+	w.Int64(m.sentMs)
+	w.Int64(m.visibleAtMs)
+	w.Int64(m.firstReceiveMs)
+	w.Int64(m.lastReceiveMs)
+	w.Uint64(uint64(m.receives))
+	w.Bytes(m.content.messageID[:])
+	w.Bytes(m.content.body())
+	w.Bytes(m.content.attributes())
+	w.Bytes(m.content.systemAttributes())
+	w.String(m.content.senderID)
+	w.String(m.content.group)
+	w.String(m.content.dedupID)
+}
+
+// encode writes the two values of a partition's id, without an array around them.
+func (id PartitionID) encode(w *rpc.Writer) {
+	w.Uint64(id.Queue)
+	w.Uint64(uint64(id.Partition))
+}
+
+func encodeHandles(w *rpc.Writer, handles []Handle) {
+	w.ArrayLen(len(handles))
+	for _, handle := range handles {
+		w.ArrayLen(2)
+		handle.encode(w)
+	}
+}
