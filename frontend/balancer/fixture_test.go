@@ -37,6 +37,7 @@ type fakeFrontend struct {
 	host     node.Host
 	listener net.Listener
 	sick     atomic.Bool
+	draining atomic.Bool
 	clients  atomic.Int64
 	mu       sync.Mutex // guards conns
 	conns    []net.Conn
@@ -80,11 +81,14 @@ func (f *fakeFrontend) serve(ctx context.Context, conn net.Conn) {
 	for first := true; lines.Scan(); first = false {
 		line := lines.Text()
 		if strings.HasPrefix(line, "GET /healthz ") {
-			status := "200 OK"
+			status, text := "200 OK", "ok\n"
 			if f.sick.Load() {
-				status = "503 Service Unavailable"
+				status, text = "503 Service Unavailable", "sick\n"
 			}
-			fmt.Fprintf(conn, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status)
+			if f.draining.Load() {
+				status, text = "503 Service Unavailable", "draining\n"
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s", status, len(text), text)
 			return
 		}
 		if first {

@@ -3,15 +3,23 @@ package balancer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"chasqui/node"
 )
 
 // healthBytesMax bounds what is read of a frontend's answer to a health check.
 const healthBytesMax = 64 << 10
+
+// drainingText is what a frontend answers, with status 503, when it is about to stop in order.
+const drainingText = "draining"
+
+// errDraining means that a frontend takes no new connections but finishes its requests.
+var errDraining = errors.New("the frontend is draining")
 
 // watch checks one frontend until ctx ends.
 func (b *Balancer) watch(ctx context.Context, u *upstream) {
@@ -54,6 +62,10 @@ func Probe(ctx context.Context, network node.Network, address string) error {
 		return fmt.Errorf("health check of %s: read answer: %w", address, err)
 	}
 	if answer.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(io.LimitReader(answer.Body, int64(len(drainingText)+2)))
+		if err == nil && answer.StatusCode == http.StatusServiceUnavailable && strings.TrimSpace(string(text)) == drainingText {
+			return fmt.Errorf("health check of %s: %w", address, errDraining)
+		}
 		return fmt.Errorf("health check of %s: answered %q, want 200", address, answer.Status)
 	}
 	return nil

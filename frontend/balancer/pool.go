@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -132,42 +133,47 @@ func (s *session) markClosed() []net.Conn {
 }
 
 // report takes the outcome of a check, or of a dial for a client, into account. A frontend that turns unhealthy loses
-// its connections: whatever was on its way through it would otherwise hang until the client's own timeout.
+// its connections: whatever was on its way through it would otherwise hang until the client's own timeout. One that
+// says it is draining gets no more connections, but finishes those it has.
 func (p *pool) report(u *upstream, err error) {
 	p.mu.Lock()
-	var doomed []net.Conn
-	before := p.healthyLocked()
-	changed := false
-	if err == nil {
-		u.failures = 0
-		changed = !u.healthy
-		u.healthy = true
-	} else {
-		u.failures++
-		if u.healthy && u.failures >= p.unhealthyAfter {
-			changed = true
-			u.healthy = false
-			for s := range u.sessions {
-				if s.server != nil { // one still dialling moves on to another frontend
-					doomed = append(doomed, s.markClosed()...)
-				}
-			}
-		}
-	}
-	after := p.healthyLocked()
+	was, before := u.healthy, p.healthyLocked()
+	doomed := p.judge(u, err)
+	is, after := u.healthy, p.healthyLocked()
 	p.mu.Unlock()
 	closeConns(doomed)
-	if !changed {
-		return
-	}
-	if err == nil {
+	if !was && is {
 		p.log.Info("frontend is healthy", "frontend", u.address, "healthy", after)
-	} else {
+	}
+	if was && !is {
 		p.log.Warn("frontend is unhealthy", "frontend", u.address, "healthy", after, "connections_closed", len(doomed)/2, "error", err)
 	}
 	if before > 0 && after == 0 {
 		p.log.Error("no healthy frontend is left: connections are closed at once")
 	}
+}
+
+// judge updates u and returns the connections to close. The caller holds mu.
+func (p *pool) judge(u *upstream, err error) (doomed []net.Conn) {
+	if err == nil {
+		u.healthy, u.failures = true, 0
+		return nil
+	}
+	if errors.Is(err, errDraining) {
+		u.healthy, u.failures = false, 0
+		return nil
+	}
+	u.failures++
+	if u.failures < p.unhealthyAfter {
+		return nil
+	}
+	u.healthy = false
+	for s := range u.sessions {
+		if s.server != nil { // one still dialling moves on to another frontend
+			doomed = append(doomed, s.markClosed()...)
+		}
+	}
+	return doomed
 }
 
 // closeAll closes every session, including those still looking for a frontend.

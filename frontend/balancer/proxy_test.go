@@ -99,6 +99,32 @@ func TestConnectionsOfAnUnhealthyFrontendAreClosed(t *testing.T) {
 	require.Equal(t, "one:x", c.receive())
 }
 
+func TestADrainingFrontendKeepsItsConnectionsAndGetsNoNewOnes(t *testing.T) {
+	host := newHost(t)
+	one, two := startFrontend(t, host, "one"), startFrontend(t, host, "two")
+	b := startServing(t, host, testConfig(one, two), 2)
+	var old *client
+	for range 2 {
+		c := connect(t, host, b)
+		c.send("x")
+		if c.receive() == "one:x" {
+			old = c
+		}
+	}
+	one.draining.Store(true)
+	eventually(t, "the balancer has noticed", func() bool { n, _ := b.Counts(); return n == 1 })
+	for range 3 {
+		c := connect(t, host, b)
+		c.send("x")
+		require.Equal(t, "two:x", c.receive())
+	}
+	old.send("still")
+	require.Equal(t, "one:still", old.receive())
+	one.draining.Store(false)
+	one.sick.Store(true)
+	old.requireClosed()
+}
+
 func TestWithoutAHealthyFrontendConnectionsAreClosedAtOnce(t *testing.T) {
 	host := newHost(t)
 	sick := startFrontend(t, host, "sick")
