@@ -21,6 +21,8 @@ type Client struct {
 	host   node.Host
 	config Config
 	tasks  *node.Tasks
+	// waiters holds *waiter for reuse. It is not shared between clients: a channel belongs to its synctest bubble.
+	waiters sync.Pool
 
 	mu     sync.Mutex // guards all below; never taken while a link's mu is held
 	closed bool
@@ -47,10 +49,13 @@ func NewClient(host node.Host, config Config) *Client {
 // caller. The error is a *RemoteError, or has exactly one of ErrNotSent and ErrUnknown in its chain. When ctx ends
 // first, the handler's context is ended too, as soon as the network carries the news.
 func (c *Client) Call(ctx context.Context, address string, m Method, body []byte) ([]byte, error) {
-	w := waiters.Get().(*waiter)
+	w, ok := c.waiters.Get().(*waiter)
+	if !ok {
+		w = &waiter{answer: make(chan answer, 1)}
+	}
 	conn, id, err := c.begin(ctx, address, m, body, pendingCall{waiter: w})
 	if err != nil {
-		waiters.Put(w)
+		c.waiters.Put(w)
 		return nil, err
 	}
 	var a answer
@@ -58,12 +63,12 @@ func (c *Client) Call(ctx context.Context, address string, m Method, body []byte
 	case a = <-w.answer:
 	case <-ctx.Done():
 		if err := conn.abandon(id, ctx.Err()); err != nil {
-			waiters.Put(w)
+			c.waiters.Put(w)
 			return nil, callError(address, m, err)
 		}
 		a = <-w.answer // the answer is on its way to us already
 	}
-	waiters.Put(w)
+	c.waiters.Put(w)
 	if a.err != nil {
 		return nil, callError(address, m, a.err)
 	}
@@ -236,5 +241,3 @@ type answer struct {
 
 // waiter is where Call waits. It is reused only by whoever has received from it or knows that nobody will send.
 type waiter struct{ answer chan answer }
-
-var waiters = sync.Pool{New: func() any { return &waiter{answer: make(chan answer, 1)} }}
