@@ -1,0 +1,110 @@
+package frontend
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"chasqui/metadata/catalog"
+)
+
+// Limits of the attributes that are JSON documents.
+const (
+	maxPolicyBytes      = 8192
+	maxReceiveCountMost = 1000
+	maxSourceQueues     = 10
+)
+
+// parsePolicy checks that a policy is a JSON object and makes it compact, so that equal policies are mostly equal
+// texts. What it says is not looked at: requests are not authorized yet.
+func parsePolicy(a *catalog.Attributes, text string) error {
+	if text == "" {
+		a.Policy = ""
+		return nil
+	}
+	var compact bytes.Buffer
+	if len(text) > maxPolicyBytes || !strings.HasPrefix(strings.TrimSpace(text), "{") || json.Compact(&compact, []byte(text)) != nil {
+		return invalidAttributeValue("Policy", "")
+	}
+	a.Policy = compact.String()
+	return nil
+}
+
+// redrivePolicy is the JSON document of the attribute RedrivePolicy.
+type redrivePolicy struct {
+	Target string          `json:"deadLetterTargetArn"`
+	Count  json.RawMessage `json:"maxReceiveCount"`
+}
+
+// parseRedrivePolicy checks a redrive policy and writes it in one form: AWS takes the count as text or number and
+// returns it as a number.
+func parseRedrivePolicy(a *catalog.Attributes, text string) error {
+	if text == "" {
+		a.RedrivePolicy = ""
+		return nil
+	}
+	refuse := func(reason string) error { return invalidParameter(text, "RedrivePolicy", reason) }
+	var policy redrivePolicy
+	if len(text) > maxPolicyBytes || json.Unmarshal([]byte(text), &policy) != nil {
+		return refuse("Redrive policy is not a valid JSON map.")
+	}
+	if policy.Count == nil {
+		return refuse("Redrive policy does not contain mandatory attribute: maxReceiveCount.")
+	}
+	if policy.Target == "" {
+		return refuse("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
+	}
+	count, err := strconv.Atoi(strings.Trim(string(policy.Count), `"`))
+	if err != nil || count < 1 || count > maxReceiveCountMost {
+		return refuse("Invalid value for maxReceiveCount: " + strings.Trim(string(policy.Count), `"`) + ", valid values are from 1 to 1000 both inclusive.")
+	}
+	policy.Count = strconv.AppendInt(nil, int64(count), 10)
+	canonical, err := json.Marshal(policy)
+	if err != nil {
+		return refuse("Redrive policy is not a valid JSON map.")
+	}
+	a.RedrivePolicy = string(canonical)
+	return nil
+}
+
+// redriveTarget returns the ARN of the dead-letter queue in a policy that parseRedrivePolicy has checked.
+func redriveTarget(policy string) (string, error) {
+	var parsed redrivePolicy
+	if err := json.Unmarshal([]byte(policy), &parsed); err != nil {
+		return "", invalidParameter(policy, "RedrivePolicy", "Redrive policy is not a valid JSON map.")
+	}
+	return parsed.Target, nil
+}
+
+// redriveAllowPolicy is the JSON document of the attribute RedriveAllowPolicy.
+type redriveAllowPolicy struct {
+	Permission string   `json:"redrivePermission"`
+	Sources    []string `json:"sourceQueueArns,omitempty"`
+}
+
+func parseRedriveAllowPolicy(a *catalog.Attributes, text string) error {
+	if text == "" {
+		a.RedriveAllowPolicy = ""
+		return nil
+	}
+	refuse := func(reason string) error { return invalidParameter(text, "RedriveAllowPolicy", reason) }
+	var policy redriveAllowPolicy
+	if len(text) > maxPolicyBytes || json.Unmarshal([]byte(text), &policy) != nil {
+		return refuse("Redrive allow policy is not a valid JSON map.")
+	}
+	switch {
+	case policy.Permission != "allowAll" && policy.Permission != "denyAll" && policy.Permission != "byQueue":
+		return refuse("Invalid value for redrivePermission, valid values are allowAll, denyAll and byQueue.")
+	case policy.Permission == "byQueue" && (len(policy.Sources) < 1 || len(policy.Sources) > maxSourceQueues):
+		return refuse("sourceQueueArns must have 1 to 10 entries when redrivePermission is byQueue.")
+	case policy.Permission != "byQueue" && len(policy.Sources) > 0:
+		return refuse("sourceQueueArns can be given only when redrivePermission is byQueue.")
+	}
+	canonical, err := json.Marshal(policy)
+	if err != nil {
+		return refuse("Redrive allow policy is not a valid JSON map.")
+	}
+	a.RedriveAllowPolicy = string(canonical)
+	return nil
+}

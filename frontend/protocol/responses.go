@@ -1,0 +1,91 @@
+package protocol
+
+// Empty is the answer of the actions that have no result.
+type Empty struct{}
+
+// QueueURLResponse is the answer of CreateQueue and GetQueueUrl.
+type QueueURLResponse struct{ QueueURL string }
+
+// ListQueuesResponse is the answer of ListQueues. NextToken is empty after the last page.
+type ListQueuesResponse struct {
+	QueueURLs []string
+	NextToken string
+}
+
+// AttributesResponse is the answer of GetQueueAttributes.
+type AttributesResponse struct{ Attributes []Pair }
+
+// TagsResponse is the answer of ListQueueTags.
+type TagsResponse struct{ Tags []Pair }
+
+// SentMessage is what the producer of an accepted message learns of it.
+type SentMessage struct {
+	// ID is the entry's, in a batch.
+	ID                     string
+	MessageID              MessageID
+	BodyDigest             Digest
+	AttributesDigest       Optional[Digest]
+	SystemAttributesDigest Optional[Digest]
+	// SequenceNumber is set on FIFO queues. It is written with 20 digits.
+	SequenceNumber Optional[uint64]
+}
+
+// SendMessageResponse is the answer of SendMessage.
+type SendMessageResponse struct{ Sent SentMessage }
+
+// SendMessageBatchResponse is the answer of SendMessageBatch.
+type SendMessageBatchResponse struct {
+	Successful []SentMessage
+	Failed     []FailedEntry
+}
+
+// FailedEntry is an entry of a batch that was refused while others may have been accepted.
+type FailedEntry struct {
+	ID    string
+	Fault Fault
+}
+
+// ReceivedMessage is a message as its consumer gets it.
+type ReceivedMessage struct {
+	MessageID     MessageID
+	ReceiptHandle string
+	Body          []byte
+	BodyDigest    Digest
+	// SystemAttributes are the ones asked for, for example SentTimestamp.
+	SystemAttributes []Pair
+	// Attributes are the ones asked for; AttributesDigest covers these and is absent if there are none.
+	Attributes       []MessageAttribute
+	AttributesDigest Optional[Digest]
+}
+
+// ReceiveMessageResponse is the answer of ReceiveMessage.
+type ReceiveMessageResponse struct{ Messages []ReceivedMessage }
+
+// BatchResponse is the answer of DeleteMessageBatch and ChangeMessageVisibilityBatch. Successful holds entry ids.
+type BatchResponse struct {
+	Successful []string
+	Failed     []FailedEntry
+}
+
+// MessageID is a message's identity, a random (version 4) UUID.
+type MessageID [16]byte
+
+// AppendText appends the canonical form, 36 characters, to dst.
+func (id MessageID) AppendText(dst []byte) []byte {
+	for i, b := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			dst = append(dst, '-')
+		}
+		dst = append(dst, hexDigits[b>>4], hexDigits[b&0xf])
+	}
+	return dst
+}
+
+// NewMessageID makes a version 4 UUID of 16 random bytes (RFC 9562, section 5.4).
+func NewMessageID(random [16]byte) MessageID {
+	random[6] = random[6]&0x0f | 0x40
+	random[8] = random[8]&0x3f | 0x80
+	return random
+}
+
+const hexDigits = "0123456789abcdef"

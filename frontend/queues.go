@@ -1,0 +1,360 @@
+package frontend
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"chasqui/backend/queue"
+	"chasqui/frontend/protocol"
+	"chasqui/metadata"
+	"chasqui/metadata/catalog"
+)
+
+// maxListed is the most queues of one ListQueues.
+const maxListed = 1000
+
+// createQueue answers CreateQueue. The catalog decides whether an existing queue is the one that is asked for.
+// Partitions learn of the queue with the first command that reaches them.
+func (s *Server) createQueue(ctx context.Context, c *caller, q *protocol.CreateQueueRequest) (protocol.Response, error) {
+	if q.QueueName == "" {
+		return nil, missingParameter("QueueName")
+	}
+	fifo, err := checkNewName(q)
+	if err != nil {
+		return nil, err
+	}
+	patch, err := parseAttributes(q.Attributes, fifo)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkRedriveTarget(ctx, c, q.QueueName, fifo, &patch); err != nil {
+		return nil, err
+	}
+	tags, err := checkTags(q.QueueName, q.Tags)
+	if err != nil {
+		return nil, err
+	}
+	request := metadata.CreateRequest{Account: c.account, Name: q.QueueName, Attributes: patch.Values, Given: patch.Given, Tags: tags}
+	// A Host's Random never fails.
+	_, _ = s.host.Random.Read(request.ReceiptKey[:])
+	record, err := s.catalog.CreateQueue(ctx, request)
+	if err != nil {
+		return nil, renamed(err)
+	}
+	s.records.Store(record)
+	return &protocol.QueueURLResponse{QueueURL: c.queueURL(record.Account, record.Name)}, nil
+}
+
+// checkNewName checks a queue's name, which shows whether it is a FIFO queue, against its attributes.
+func checkNewName(q *protocol.CreateQueueRequest) (fifo bool, err error) {
+	for _, attribute := range q.Attributes {
+		if attribute.Name == "FifoQueue" {
+			fifo = strings.EqualFold(attribute.Value, "true")
+		}
+	}
+	switch {
+	case fifo && (!strings.HasSuffix(q.QueueName, fifoSuffix) || !validQueueName(q.QueueName)):
+		return false, errInvalidFifoName
+	case !fifo && (strings.HasSuffix(q.QueueName, fifoSuffix) || !validQueueName(q.QueueName)):
+		return false, errInvalidQueueName
+	}
+	return fifo, nil
+}
+
+// checkRedriveTarget checks that the dead-letter queue a patch names is there and of the same kind.
+func (s *Server) checkRedriveTarget(ctx context.Context, c *caller, name string, fifo bool, patch *catalog.Patch) error {
+	if !slices.Contains(patch.Given, "RedrivePolicy") || patch.Values.RedrivePolicy == "" {
+		return nil
+	}
+	target, err := redriveTarget(patch.Values.RedrivePolicy)
+	if err != nil {
+		return err
+	}
+	refuse := func(reason string) error {
+		return invalidParameter(patch.Values.RedrivePolicy, "RedrivePolicy", reason)
+	}
+	account, targetName, ok := strings.Cut(strings.TrimPrefix(target, "arn:aws:sqs:"+c.region+":"), ":")
+	if !ok || account != c.account || !validQueueName(targetName) {
+		return refuse("Dead letter target must be in same region and account.")
+	}
+	if targetName == name {
+		return refuse("Dead letter target cannot be the queue itself.")
+	}
+	record, err := s.records.Queue(ctx, account, targetName)
+	switch {
+	case errors.Is(err, metadata.ErrNoSuchQueue):
+		return refuse("Dead letter target does not exist.")
+	case err != nil:
+		return fmt.Errorf("look up the dead-letter queue: %w", err)
+	case record.FIFO != fifo:
+		return refuse("Dead-letter queue must be same type of queue as the source.")
+	}
+	return nil
+}
+
+// getQueueURL answers GetQueueUrl.
+func (s *Server) getQueueURL(ctx context.Context, c *caller, q *protocol.GetQueueURLRequest) (protocol.Response, error) {
+	if q.QueueName == "" {
+		return nil, missingParameter("QueueName")
+	}
+	account := c.account
+	if q.OwnerAccount != "" {
+		account = q.OwnerAccount
+	}
+	if !validQueueName(q.QueueName) || !isAccount(account) {
+		return nil, errQueueDoesNotExist
+	}
+	record, err := s.catalog.GetQueue(ctx, account, q.QueueName)
+	if err != nil {
+		return nil, err
+	}
+	return &protocol.QueueURLResponse{QueueURL: c.queueURL(record.Account, record.Name)}, nil
+}
+
+// listQueues answers ListQueues. Only a caller who asked for pages gets a token for the next one; it is the name after
+// which to go on, so that no state is kept.
+func (s *Server) listQueues(ctx context.Context, c *caller, q *protocol.ListQueuesRequest) (protocol.Response, error) {
+	limit, err := checkRange(q.MaxResults, maxListed, 1, maxListed, "MaxResults", "MaxResults must be between 1 and 1000.")
+	if err != nil {
+		return nil, err
+	}
+	after, err := base64.RawURLEncoding.DecodeString(q.NextToken)
+	if err != nil || len(after) > maxQueueNameBytes {
+		return nil, invalidParameterText("Invalid or expired next token.")
+	}
+	if len(q.Prefix) > maxQueueNameBytes {
+		return &protocol.ListQueuesResponse{}, nil
+	}
+	names, next, err := s.catalog.ListQueues(ctx, c.account, q.Prefix, string(after), int(limit))
+	if err != nil {
+		return nil, err
+	}
+	response := new(protocol.ListQueuesResponse)
+	for _, name := range names {
+		response.QueueURLs = append(response.QueueURLs, c.queueURL(c.account, name))
+	}
+	if next != "" && q.MaxResults.Set {
+		response.NextToken = base64.RawURLEncoding.EncodeToString([]byte(next))
+	}
+	return response, nil
+}
+
+// deleteQueue answers DeleteQueue. The catalog's word is the deletion; dropping the partitions makes every frontend
+// see it at once, whatever it has cached, and ends long polls. If a partition cannot be reached the answer is 503.
+func (s *Server) deleteQueue(ctx context.Context, c *caller, q *protocol.DeleteQueueRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.catalog.DeleteQueue(ctx, account, name)
+	if err != nil {
+		return nil, err
+	}
+	s.records.Invalidate(account, name, record.Version+1)
+	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindDrop})
+	if err != nil && !errors.Is(err, errQueueReplaced) {
+		return nil, err
+	}
+	return protocol.Empty{}, nil
+}
+
+// purgeQueue answers PurgeQueue.
+func (s *Server) purgeQueue(ctx context.Context, c *caller, q *protocol.PurgeQueueRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.catalog.MarkPurged(ctx, account, name)
+	if errors.Is(err, metadata.ErrPurgeInProgress) {
+		return nil, purgeInProgress(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.records.Store(record)
+	if err := s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindPurge}); err != nil {
+		return nil, err
+	}
+	return protocol.Empty{}, nil
+}
+
+// getQueueAttributes answers GetQueueAttributes, from the catalog itself: clients poll until they see their change.
+func (s *Server) getQueueAttributes(ctx context.Context, c *caller, q *protocol.GetQueueAttributesRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.catalog.GetQueue(ctx, account, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, asked := range q.AttributeNames {
+		if !isAttributeName(asked) {
+			return nil, unknownAttribute(asked)
+		}
+	}
+	v := view{record: record, arn: c.queueARN(account, name)}
+	if slices.ContainsFunc(q.AttributeNames, needsStats) {
+		if v.stats, err = s.stats(ctx, record); err != nil {
+			return nil, err
+		}
+	}
+	return &protocol.AttributesResponse{Attributes: v.show(q.AttributeNames)}, nil
+}
+
+// stats adds up the counts of a queue's partitions.
+func (s *Server) stats(ctx context.Context, record *catalog.Queue) (queue.Stats, error) {
+	counts := make([]queue.Stats, len(record.Slots))
+	err := s.onPartitions(allPartitions(record), func(partition int) error {
+		var err error
+		id := queue.PartitionID{Queue: record.ID, Partition: uint16(partition)}
+		if counts[partition], err = s.backend.Stats(ctx, record.Slots[partition], id); err != nil {
+			return fmt.Errorf("count the messages of partition %v: %w", id, err)
+		}
+		return nil
+	})
+	var sum queue.Stats
+	for _, count := range counts {
+		sum.Visible += count.Visible
+		sum.InFlight += count.InFlight
+		sum.Delayed += count.Delayed
+	}
+	return sum, err
+}
+
+// setQueueAttributes answers SetQueueAttributes. Every partition is told before the answer, so that from then on no
+// frontend can use the settings it has cached from before.
+func (s *Server) setQueueAttributes(ctx context.Context, c *caller, q *protocol.SetQueueAttributesRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.Attributes) == 0 {
+		return nil, missingParameter("Attribute.Name")
+	}
+	fifo := strings.HasSuffix(name, fifoSuffix)
+	patch, err := parseChanges(q.Attributes, fifo)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkRedriveTarget(ctx, c, name, fifo, &patch); err != nil {
+		return nil, err
+	}
+	return s.change(ctx, metadata.SetRequest{Account: account, Name: name, Attributes: patch.Values, Given: patch.Given})
+}
+
+// change changes a queue's record and tells all its partitions.
+func (s *Server) change(ctx context.Context, request metadata.SetRequest) (protocol.Response, error) {
+	record, err := s.catalog.SetAttributes(ctx, request)
+	if errors.Is(err, metadata.ErrTooManyTags) {
+		return nil, tooManyTags(request.Name)
+	}
+	if err != nil {
+		return nil, renamed(err)
+	}
+	s.records.Store(record)
+	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindConfigure, Settings: settingsOf(record)})
+	if err != nil {
+		return nil, err
+	}
+	return protocol.Empty{}, nil
+}
+
+// renamed gives an attribute that has another name in the catalog the one that the API uses.
+func renamed(err error) error {
+	var exists *metadata.QueueExistsError
+	var invalid *metadata.InvalidAttributeError
+	switch {
+	case errors.As(err, &exists):
+		return queueNameExists(apiAttributeName(exists.Attribute))
+	case errors.As(err, &invalid):
+		return invalidAttributeValue(apiAttributeName(invalid.Attribute), invalid.Reason)
+	}
+	return err
+}
+
+// Limits of tags, in characters.
+const (
+	maxTagKey   = 128
+	maxTagValue = 256
+)
+
+// checkTags checks the tags of a queue and returns them as a map.
+func checkTags(name string, tags []protocol.Pair) (map[string]string, error) {
+	if len(tags) > catalog.TagsMax {
+		return nil, tooManyTags(name)
+	}
+	byKey := make(map[string]string, len(tags))
+	for _, tag := range tags {
+		if n := utf8.RuneCountInString(tag.Name); n < 1 || n > maxTagKey {
+			return nil, invalidParameterText("Tag keys must be between 1 and 128 characters in length.")
+		}
+		if utf8.RuneCountInString(tag.Value) > maxTagValue {
+			return nil, invalidParameterText("Tag values must be between 0 and 256 characters in length.")
+		}
+		if len(tag.Name) >= 4 && strings.EqualFold(tag.Name[:4], "aws:") {
+			return nil, invalidParameterText("Tag keys must not begin with aws:, which is reserved.")
+		}
+		byKey[tag.Name] = tag.Value
+	}
+	return byKey, nil
+}
+
+// listQueueTags answers ListQueueTags.
+func (s *Server) listQueueTags(ctx context.Context, c *caller, q *protocol.ListQueueTagsRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.catalog.GetQueue(ctx, account, name)
+	if err != nil {
+		return nil, err
+	}
+	response := new(protocol.TagsResponse)
+	for _, key := range slices.Sorted(maps.Keys(record.Tags)) {
+		response.Tags = append(response.Tags, protocol.Pair{Name: key, Value: record.Tags[key]})
+	}
+	return response, nil
+}
+
+// tagQueue answers TagQueue: tags of the same key are replaced, others stay.
+func (s *Server) tagQueue(ctx context.Context, c *caller, q *protocol.TagQueueRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.Tags) == 0 {
+		return nil, missingParameter("Tags")
+	}
+	tags, err := checkTags(name, q.Tags)
+	if err != nil {
+		return nil, err
+	}
+	return s.change(ctx, metadata.SetRequest{Account: account, Name: name, Tags: tags})
+}
+
+// untagQueue answers UntagQueue. A key that is not there is no error.
+func (s *Server) untagQueue(ctx context.Context, c *caller, q *protocol.UntagQueueRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.TagKeys) == 0 {
+		return nil, missingParameter("TagKeys")
+	}
+	if len(q.TagKeys) > catalog.TagsMax {
+		return nil, tooManyTags(name)
+	}
+	for _, key := range q.TagKeys {
+		if utf8.RuneCountInString(key) > maxTagKey {
+			return nil, invalidParameterText("Tag keys must be between 1 and 128 characters in length.")
+		}
+	}
+	return s.change(ctx, metadata.SetRequest{Account: account, Name: name, RemoveTags: q.TagKeys})
+}
