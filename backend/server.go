@@ -1,0 +1,197 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"chasqui/backend/leader"
+	"chasqui/backend/queue"
+	"chasqui/node"
+	"chasqui/node/replication"
+	"chasqui/node/rpc"
+)
+
+// Server is one backend host: its slots, and the RPCs by which frontends reach them. Its methods may be called
+// concurrently.
+type Server struct {
+	host     node.Host
+	replicas *replication.Node
+	group    replication.Config // what all slots have in common
+	resolve  func(hostID string) (address string, ok bool)
+
+	mu     sync.RWMutex // guards the fields below
+	slots  map[uint16]*leader.Slot
+	closed bool
+}
+
+// NewServer registers the host's RPCs with server. group holds the settings that all slots share: HostID, timeouts and
+// limits; the rest of it is set per slot. resolve tells where a host answers, for hints to frontends.
+func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, group replication.Config,
+	resolve func(hostID string) (address string, ok bool)) *Server {
+	s := &Server{host: host, replicas: replicas, group: group, resolve: resolve, slots: make(map[uint16]*leader.Slot)}
+	server.HandleInline(methodExecute, s.execute)
+	server.HandleInline(methodWait, s.wait)
+	server.Handle(methodStats, s.stats)
+	return s
+}
+
+// Ensure starts this host's replica of a slot if it is not running. The first member is preferred as leader, so a
+// topology that rotates the members spreads the leaders.
+func (s *Server) Ensure(number uint16, members []replication.Member) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.slots[number] != nil {
+		return nil
+	}
+	mine := slices.IndexFunc(members, func(m replication.Member) bool { return m.ID == s.group.HostID })
+	if mine < 0 {
+		return nil
+	}
+	group := s.group
+	group.GroupID, group.Name = uint32(number)+1, fmt.Sprintf("slot-%d", number)
+	group.Members, group.Preferred = members, mine == 0
+	slot, err := leader.Start(s.host, s.replicas, number, group)
+	if err != nil {
+		return err
+	}
+	s.slots[number] = slot
+	return nil
+}
+
+// Status returns the status of every slot's replica on this host, in order.
+func (s *Server) Status() []replication.Status { return s.replicas.Replicas() }
+
+// Close ends long polls and stops the slots. The replication.Node is closed by its owner, afterwards.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	slots := make([]*leader.Slot, 0, len(s.slots))
+	for _, slot := range s.slots {
+		slots = append(slots, slot)
+	}
+	s.mu.Unlock()
+	for _, slot := range slots {
+		slot.Close()
+	}
+}
+
+func (s *Server) slot(number uint16) (*leader.Slot, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if slot := s.slots[number]; slot != nil {
+		return slot, nil
+	}
+	return nil, &rpc.RemoteError{Code: rpc.CodeNotLeader} // nothing is known here; the caller asks elsewhere
+}
+
+// execute runs on the connection's reader: it only decodes what it must and hands the command on.
+func (s *Server) execute(call *rpc.Call) {
+	number, kind, command, err := decodeExecute(call.Body())
+	if err != nil {
+		call.Fail(&rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()})
+		return
+	}
+	slot, err := s.slot(number)
+	if err != nil {
+		call.Fail(err)
+		return
+	}
+	if kind == queue.KindReceive {
+		c, err := queue.DecodeCommand(command)
+		if err != nil {
+			call.Fail(&rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()})
+			return
+		}
+		if slot.NothingToReceive(&c) {
+			call.Reply((&queue.Result{Code: queue.OK}).Encode())
+			return
+		}
+	}
+	slot.Execute(command, call.Deadline(), func(result *queue.Result, err error) {
+		if err != nil {
+			call.Fail(s.remoteError(slot, err))
+			return
+		}
+		call.Reply(result.Encode())
+	})
+}
+
+func (s *Server) wait(call *rpc.Call) {
+	request, err := decodeWait(call.Body())
+	if err != nil {
+		call.Fail(&rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()})
+		return
+	}
+	slot, err := s.slot(request.slot)
+	if err != nil {
+		call.Fail(err)
+		return
+	}
+	slot.Wait(call.Context(), request.partition, request.version, int(request.max), func(receivable bool, err error) {
+		switch {
+		case err != nil:
+			call.Fail(s.remoteError(slot, err))
+		case receivable:
+			call.Reply([]byte{1})
+		default:
+			call.Reply([]byte{0})
+		}
+	})
+}
+
+func (s *Server) stats(call *rpc.Call) {
+	b := call.Body()
+	if len(b) != statsRequestBytes {
+		call.Fail(&rpc.RemoteError{Code: rpc.CodeBadRequest, Message: errMessage.Error()})
+		return
+	}
+	slot, err := s.slot(uint16(b[0]) | uint16(b[1])<<8)
+	if err != nil {
+		call.Fail(err)
+		return
+	}
+	stats, found, err := slot.Stats(call.Context(), decodePartition(b[2:]))
+	if err != nil {
+		call.Fail(s.remoteError(slot, err))
+		return
+	}
+	call.Reply(encodeStats(stats, found))
+}
+
+// remoteError keeps "not done" and "unknown" apart on the wire.
+func (s *Server) remoteError(slot *leader.Slot, err error) error {
+	code := rpc.CodeUnknownOutcome
+	switch {
+	case errors.Is(err, replication.ErrNotLeader):
+		return &rpc.RemoteError{Code: rpc.CodeNotLeader, Message: s.hint(slot)}
+	case errors.Is(err, replication.ErrOverloaded):
+		code = rpc.CodeOverloaded
+	case errors.Is(err, replication.ErrExpired):
+		code = rpc.CodeExpired
+	case errors.Is(err, replication.ErrClosed):
+		code = rpc.CodeUnavailable
+	}
+	return &rpc.RemoteError{Code: code, Message: err.Error()}
+}
+
+// hint names the slot's leader as "hostID address", or is empty.
+func (s *Server) hint(slot *leader.Slot) string {
+	id, ok := slot.Replica().Leader()
+	if !ok || id == s.group.HostID {
+		return ""
+	}
+	address, ok := s.resolve(id)
+	if !ok {
+		return ""
+	}
+	return id + " " + address
+}
+
+// hintAddress is the address in a hint, "" if there is none.
+func hintAddress(hint string) string {
+	_, address, _ := strings.Cut(hint, " ")
+	return address
+}

@@ -1,0 +1,199 @@
+package replication
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/hashicorp/raft"
+	"github.com/stretchr/testify/require"
+
+	"chasqui/node"
+	"chasqui/node/nodetest"
+	"chasqui/node/wal"
+)
+
+func openGroup(t *testing.T, host node.Host) *wal.Group {
+	t.Helper()
+	cfg := wal.DefaultConfig()
+	cfg.SegmentBytes = 1 << 20
+	journal, err := wal.Open(host, "journal", cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+	return journal.Group(1)
+}
+
+func entries(from, to uint64) []*raft.Log {
+	var logs []*raft.Log
+	for i := from; i <= to; i++ {
+		logs = append(logs, &raft.Log{Index: i, Term: 1, Data: []byte{byte(i)}})
+	}
+	return logs
+}
+
+func TestAVoteIsOneRecord(t *testing.T) {
+	group := openGroup(t, nodetest.RealHost(t))
+	s := &stableStore{group: group}
+	_, err := s.GetUint64([]byte(keyCurrentTerm))
+	require.EqualError(t, err, "not found", "raft compares the text")
+	require.NoError(t, s.SetUint64([]byte(keyCurrentTerm), 4))
+	require.NoError(t, s.SetUint64([]byte(keyLastVoteTerm), 4))
+	require.Equal(t, wal.HardState{Term: 4}, group.HardState(), "half a vote is not on disk")
+	require.NoError(t, s.Set([]byte(keyLastVoteCand), []byte("host-1")))
+	require.Equal(t, wal.HardState{Term: 4, VoteTerm: 4, VotedFor: []byte("host-1")}, group.HardState())
+	require.Error(t, s.SetUint64([]byte("other"), 1))
+	require.Error(t, s.Set([]byte("other"), nil))
+}
+
+func TestDeleteRange(t *testing.T) {
+	for _, c := range []struct {
+		name                string
+		lo, hi, oldest      uint64
+		wantFirst, wantLast uint64
+		wantErr             bool
+	}{
+		{name: "prefix behind the oldest snapshot", lo: 1, hi: 6, oldest: 8, wantFirst: 7, wantLast: 10},
+		{name: "prefix is kept back to the oldest snapshot", lo: 1, hi: 6, oldest: 3, wantFirst: 4, wantLast: 10},
+		{name: "prefix without any snapshot stays", lo: 1, hi: 6, oldest: 0, wantFirst: 1, wantLast: 10},
+		{name: "suffix", lo: 5, hi: 10, wantFirst: 1, wantLast: 4},
+		{name: "everything", lo: 1, hi: 10, wantFirst: 0, wantLast: 0},
+		{name: "nothing", lo: 11, hi: 20, wantFirst: 1, wantLast: 10},
+		{name: "a hole", lo: 3, hi: 5, wantFirst: 1, wantLast: 10, wantErr: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &logStore{group: openGroup(t, nodetest.RealHost(t)), oldestSnapshot: func() uint64 { return c.oldest }}
+			require.NoError(t, s.StoreLogs(entries(1, 10)))
+			require.Equal(t, c.wantErr, s.DeleteRange(c.lo, c.hi) != nil)
+			first, err := s.FirstIndex()
+			require.NoError(t, err)
+			last, err := s.LastIndex()
+			require.NoError(t, err)
+			require.Equal(t, []uint64{c.wantFirst, c.wantLast}, []uint64{first, last})
+			var l raft.Log
+			require.ErrorIs(t, s.GetLog(last+1, &l), raft.ErrLogNotFound)
+		})
+	}
+}
+
+func writeSnapshot(t *testing.T, s *snapshotStore, index uint64, contents []byte) string {
+	t.Helper()
+	configuration := raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}
+	sink, err := s.Create(1, index, 2, configuration, 1, nil)
+	require.NoError(t, err)
+	_, err = sink.Write(contents)
+	require.NoError(t, err)
+	require.NoError(t, sink.Close())
+	return sink.ID()
+}
+
+func TestSnapshotsRoundTripAndTwoAreKept(t *testing.T) {
+	host := nodetest.RealHost(t)
+	s, err := openSnapshotStore(host, "snapshots")
+	require.NoError(t, err)
+	contents := bytes.Repeat([]byte("0123456789"), 300_000) // three chunks
+	for index := uint64(1); index <= 4; index++ {
+		writeSnapshot(t, s, index, contents[:int(index)*700_000])
+	}
+	again, err := openSnapshotStore(host, "snapshots")
+	require.NoError(t, err)
+	require.Equal(t, uint64(3), again.OldestIndex())
+	metas, err := again.List()
+	require.NoError(t, err)
+	require.Len(t, metas, 2)
+	require.Equal(t, uint64(4), metas[0].Index)
+	meta, reader, err := again.Open(metas[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, int64(2_800_000), meta.Size)
+	require.Equal(t, raft.ServerID("a"), meta.Configuration.Servers[0].ID)
+	got, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	require.NoError(t, reader.Close())
+	require.True(t, bytes.Equal(contents[:2_800_000], got))
+}
+
+func TestADamagedSnapshotIsNoticed(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		offset func(size int64) int64
+		listed bool // damage inside a chunk is found when it is read
+	}{
+		{name: "magic", offset: func(int64) int64 { return 0 }},
+		{name: "header", offset: func(int64) int64 { return 20 }},
+		{name: "end mark", offset: func(size int64) int64 { return size - 1 }},
+		{name: "chunk", offset: func(size int64) int64 { return size / 2 }, listed: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host := nodetest.RealHost(t)
+			s, err := openSnapshotStore(host, "snapshots")
+			require.NoError(t, err)
+			older := writeSnapshot(t, s, 5, []byte("the older one"))
+			id := writeSnapshot(t, s, 9, bytes.Repeat([]byte("x"), 10_000))
+			file, err := host.Disk.Open("snapshots/" + id)
+			require.NoError(t, err)
+			size, err := file.Size()
+			require.NoError(t, err)
+			b := make([]byte, 1)
+			_, err = file.ReadAt(b, c.offset(size))
+			require.NoError(t, err)
+			b[0] ^= 0x40
+			_, err = file.WriteAt(b, c.offset(size))
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+
+			metas, err := s.List()
+			require.NoError(t, err)
+			if !c.listed {
+				require.Len(t, metas, 1)
+				require.Equal(t, older, metas[0].ID)
+				return
+			}
+			require.Len(t, metas, 2)
+			_, reader, err := s.Open(id)
+			require.NoError(t, err)
+			_, err = io.ReadAll(reader)
+			require.ErrorIs(t, err, ErrSnapshotCorrupt)
+			require.NoError(t, reader.Close())
+		})
+	}
+}
+
+func TestAnUnfinishedSnapshotIsRemoved(t *testing.T) {
+	disk := nodetest.NewMemDisk()
+	host := nodetest.RealHost(t)
+	host.Disk = disk
+	s, err := openSnapshotStore(host, "snapshots")
+	require.NoError(t, err)
+	_, err = s.Create(1, 3, 1, raft.Configuration{}, 1, nil)
+	require.NoError(t, err)
+	_, err = openSnapshotStore(host, "snapshots")
+	require.NoError(t, err)
+	names, err := disk.List("snapshots")
+	require.NoError(t, err)
+	require.Empty(t, names)
+}
+
+func TestASnapshotThatCannotBeSyncedDoesNotExist(t *testing.T) {
+	disk := nodetest.NewMemDisk()
+	host := nodetest.RealHost(t)
+	host.Disk = disk
+	s, err := openSnapshotStore(host, "snapshots")
+	require.NoError(t, err)
+	sink, err := s.Create(1, 3, 1, raft.Configuration{}, 1, nil)
+	require.NoError(t, err)
+	_, err = sink.Write([]byte("state"))
+	require.NoError(t, err)
+	failure := errors.New("no sync today")
+	disk.SetFault(func(op nodetest.Op) error {
+		if op.Kind == nodetest.OpSync {
+			return failure
+		}
+		return nil
+	})
+	require.ErrorIs(t, sink.Close(), failure)
+	disk.SetFault(nil)
+	names, err := disk.List("snapshots")
+	require.NoError(t, err)
+	require.Empty(t, names)
+	require.Zero(t, s.NewestIndex())
+}

@@ -1,0 +1,174 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"chasqui/node/rpc"
+)
+
+// transport is one group's raft.Transport. A server's address, in raft's sense, is its host id; where that host
+// answers is looked up at every call, so that a host may move. All groups share the rpc client's connections.
+type transport struct {
+	node     *Node
+	cfg      *Config
+	consumer chan raft.RPC
+	done     chan struct{}
+	close    sync.Once
+
+	mu    sync.Mutex // guards peers
+	peers map[string]peerProgress
+}
+
+// peerProgress is what the leader's transport has seen of one follower.
+type peerProgress struct {
+	match   uint64    // the last index the follower has acknowledged as stored
+	contact time.Time // when it last answered
+}
+
+var (
+	_ raft.Transport   = (*transport)(nil)
+	_ raft.WithPreVote = (*transport)(nil) // without it raft only warns and elections lose their pre-vote
+	_ raft.WithClose   = (*transport)(nil)
+)
+
+func newTransport(n *Node, cfg *Config) *transport {
+	return &transport{
+		node: n, cfg: cfg, consumer: make(chan raft.RPC), done: make(chan struct{}), peers: make(map[string]peerProgress),
+	}
+}
+
+func (t *transport) Consumer() <-chan raft.RPC     { return t.consumer }
+func (t *transport) LocalAddr() raft.ServerAddress { return raft.ServerAddress(t.cfg.HostID) }
+
+func (t *transport) EncodePeer(id raft.ServerID, _ raft.ServerAddress) []byte { return []byte(id) }
+func (t *transport) DecodePeer(b []byte) raft.ServerAddress                   { return raft.ServerAddress(b) }
+
+// SetHeartbeatHandler does nothing: every heartbeat goes through raft's main loop. The fast path would run
+// appendEntries beside it and can let a deposed leader write an entry stamped with the new term (hashicorp/raft #695).
+func (t *transport) SetHeartbeatHandler(func(raft.RPC)) {}
+
+// AppendEntriesPipeline is off: a pipeline can stop for good after a rejected append (hashicorp/raft #612), and with
+// one batch in flight it gains nothing measurable.
+func (t *transport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
+}
+
+// TimeoutNow is refused: a leadership transfer can leave a later leader refusing every write (hashicorp/raft #696).
+func (t *transport) TimeoutNow(raft.ServerID, raft.ServerAddress, *raft.TimeoutNowRequest, *raft.TimeoutNowResponse) error {
+	return errors.New("leadership transfer is not supported")
+}
+
+// AppendEntries sends entries or a heartbeat and waits, never without bound: raft itself sets no deadline, and a
+// stuck call would end replication to that peer.
+func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	timeout := t.cfg.AppendTimeout
+	if len(req.Entries) == 0 {
+		timeout = 2 * t.cfg.HeartbeatTimeout
+	}
+	body, err := t.call(id, methodAppend, encodeAppendRequest(t.cfg.GroupID, req), timeout)
+	if err != nil {
+		return err
+	}
+	if err := decodeAppendResponse(body, resp); err != nil {
+		return fmt.Errorf("answer of %s to an append: %w", id, err)
+	}
+	t.note(string(id), req, resp)
+	return nil
+}
+
+func (t *transport) RequestVote(id raft.ServerID, _ raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	body, err := t.call(id, methodVote, encodeVoteRequest(t.cfg.GroupID, voteRequest{
+		header: req.RPCHeader, term: req.Term, lastIndex: req.LastLogIndex, lastTerm: req.LastLogTerm,
+		leadershipTransferRequested: req.LeadershipTransfer,
+	}), t.cfg.HeartbeatTimeout)
+	if err != nil {
+		return err
+	}
+	resp.RPCHeader, resp.Term, resp.Granted, err = decodeVoteResponse(body)
+	return err
+}
+
+func (t *transport) RequestPreVote(id raft.ServerID, _ raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	body, err := t.call(id, methodPreVote, encodeVoteRequest(t.cfg.GroupID, voteRequest{
+		header: req.RPCHeader, term: req.Term, lastIndex: req.LastLogIndex, lastTerm: req.LastLogTerm,
+	}), t.cfg.HeartbeatTimeout)
+	if err != nil {
+		return err
+	}
+	resp.RPCHeader, resp.Term, resp.Granted, err = decodeVoteResponse(body)
+	return err
+}
+
+// InstallSnapshot streams a snapshot; see install.go.
+func (t *transport) InstallSnapshot(id raft.ServerID, _ raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	return t.sendSnapshot(id, req, resp, data)
+}
+
+// Close ends all waits. The rpc client is shared and stays open.
+func (t *transport) Close() error {
+	t.close.Do(func() { close(t.done) })
+	return nil
+}
+
+func (t *transport) call(id raft.ServerID, method rpc.Method, body []byte, timeout time.Duration) ([]byte, error) {
+	address, err := t.node.address(t.cfg, string(id))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(t.node.host.Tasks.Context(), timeout)
+	defer cancel()
+	return t.node.client.Call(ctx, address, method, body)
+}
+
+// deliver hands a message to raft's main loop and waits for its answer. The channel has no buffer: a message whose
+// sender has given up is dropped before raft sees it.
+func (t *transport) deliver(ctx context.Context, message raft.RPC) (any, error) {
+	answer := make(chan raft.RPCResponse, 1)
+	message.RespChan = answer
+	select {
+	case t.consumer <- message:
+	case <-t.done:
+		return nil, errDelivery
+	case <-ctx.Done():
+		return nil, errDelivery
+	}
+	select {
+	case a := <-answer:
+		return a.Response, a.Error
+	case <-t.done:
+		return nil, errDelivery
+	}
+}
+
+// note remembers a follower's progress for status tables; nothing is decided by it.
+func (t *transport) note(id string, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.peers[id]
+	p.contact = t.node.host.Clock.Now()
+	if resp.Success {
+		match := req.PrevLogEntry
+		if n := len(req.Entries); n > 0 {
+			match = req.Entries[n-1].Index
+		}
+		p.match = max(p.match, match)
+	}
+	t.peers[id] = p
+}
+
+func (t *transport) progress() map[string]peerProgress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	peers := make(map[string]peerProgress, len(t.peers))
+	for id, p := range t.peers {
+		peers[id] = p
+	}
+	return peers
+}
