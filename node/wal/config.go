@@ -11,20 +11,27 @@ const (
 	// blockBytes is the unit of everything on disk: every frame begins on a multiple of it, so that the write of a
 	// frame never touches a disk sector that holds acknowledged data (a torn sector cannot hurt an older frame).
 	blockBytes = 4096
-	// segmentBytesMin is the smallest segment: header blocks, a checkpoint and some room. Only tests use it.
-	segmentBytesMin = 32 << 10
+	// segmentBytesMin is the smallest segment. With it, the header (3 blocks), the largest checkpoint (a quarter), the
+	// reserve (a sixteenth) and the largest entry (half) still fit together. Only tests use it.
+	segmentBytesMin = 256 << 10
 	// segmentBytesMax keeps an offset inside a segment within 32 bits, so that an index entry stays small.
 	segmentBytesMax = 1 << 31
 	// firstSegmentBytes is the size of a new journal's first segment. It is small because Open waits until it is
 	// filled with zeros; each following segment is four times larger, up to Config.SegmentBytes.
 	firstSegmentBytes = 4 << 20
 	// votedForBytesMax bounds HardState.VotedFor, which is repeated in the checkpoint of every segment.
-	votedForBytesMax = 1024
+	votedForBytesMax = 256
+	// groupsMax bounds the groups of one journal, and with them the checkpoint; small segments allow fewer.
+	groupsMax = 4096
+	// recycleReserve is how many freed segments wait to be recycled; more are removed.
+	recycleReserve = 2
+	// relocateStep bounds what one frame carries of entries copied forward, so that callers hardly notice it.
+	relocateStep = 256 << 10
 )
 
 // Config holds the limits of one journal. Start from DefaultConfig.
 type Config struct {
-	// SegmentBytes is the size of one segment file, header included: a multiple of 4096 between 32 KiB and 2 GiB.
+	// SegmentBytes is the size of one segment file, header included: a multiple of 4096 between 256 KiB and 2 GiB.
 	// Default 64 MiB. One entry's data may take at most half of it. It may differ from one Open to the next.
 	SegmentBytes int64
 	// SpareSegments is how many segments are kept filled with zeros ahead of their use, at least 1. Default 1.
@@ -94,5 +101,17 @@ func (c Config) Validate() error {
 // entryBytesMax is the largest data of one entry: it must fit into an empty segment beside a checkpoint.
 func (c Config) entryBytesMax() int { return int(c.SegmentBytes / 2) }
 
-// checkpointBytesMax is the largest checkpoint, which bounds the number of groups.
-func (c Config) checkpointBytesMax() int { return int(c.SegmentBytes / 4) }
+// groupsMax is how many groups the checkpoint of a segment has room for, if it may take a quarter of it: bounds, hard
+// state and one compaction each.
+func (c Config) groupsMax() int {
+	return int(min(groupsMax, c.SegmentBytes/4/(3*recordHeaderBytes+votedForBytesMax)))
+}
+
+// segmentBytes is the size of a segment's file by its id: small at first, so that a new journal opens at once.
+func (c Config) segmentBytes(id uint64) int64 {
+	size := int64(firstSegmentBytes)
+	for ; id > 1 && size < c.SegmentBytes; id-- {
+		size *= 4
+	}
+	return min(size, c.SegmentBytes)
+}

@@ -1,5 +1,10 @@
 package wal
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Entry is one entry of a group's log.
 type Entry struct {
 	// Index is the entry's place in the log, from 1 upwards without gaps.
@@ -21,7 +26,7 @@ type HardState struct {
 	Term uint64
 	// VoteTerm is the term of the last vote given.
 	VoteTerm uint64
-	// VotedFor is who got that vote, at most 1024 bytes.
+	// VotedFor is who got that vote, at most 256 bytes.
 	VotedFor []byte
 }
 
@@ -34,3 +39,92 @@ type Group struct {
 
 // ID returns the group's number.
 func (g *Group) ID() uint32 { return g.id }
+
+// Append adds entries behind the group's last one, and returns when they are durable. Their indexes must follow each
+// other and the last entry (ErrNotContiguous); an empty group takes any first index. An entry's data may take half a
+// segment (ErrTooLarge). Entries that together exceed Config.FrameBytes take several writes, so that an error, like a
+// crash, may leave a first part of them stored.
+func (g *Group) Append(entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	for i := range entries {
+		if want := entries[0].Index + uint64(i); entries[i].Index != want || want == 0 {
+			return fmt.Errorf("append to group %d: %w: entry %d, want %d", g.id, ErrNotContiguous, entries[i].Index, want)
+		}
+		if size, limit := len(entries[i].Data), g.journal.cfg.entryBytesMax(); size > limit {
+			return fmt.Errorf("append to group %d: %w: entry %d has %d bytes, limit %d", g.id, ErrTooLarge, entries[i].Index, size, limit)
+		}
+	}
+	return g.journal.submit(&request{kind: kindEntry, group: g.id, entries: entries})
+}
+
+// Get returns an entry. Its Data must not be modified. ErrNotFound means that the group does not hold it; a
+// *CorruptionError, that it does and that the disk returned something else.
+func (g *Group) Get(index uint64) (Entry, error) { return g.journal.get(g.id, index) }
+
+// FirstIndex returns the index of the first entry, 0 when the group is empty.
+func (g *Group) FirstIndex() uint64 {
+	var first uint64
+	g.view(func(s *groupState) { first = s.first })
+	return first
+}
+
+// LastIndex returns the index of the last durable entry, 0 when the group is empty.
+func (g *Group) LastIndex() uint64 {
+	var last uint64
+	g.view(func(s *groupState) { last = s.last() })
+	return last
+}
+
+// TruncateAfter removes every entry above index, and returns when that is durable.
+func (g *Group) TruncateAfter(index uint64) error {
+	return g.journal.submit(&request{kind: kindTruncateAfter, group: g.id, index: index})
+}
+
+// CompactTo removes every entry up to index, none above the group's last. It becomes durable with the next frame or
+// after Config.IdleDelay; a crash before that brings the entries back.
+func (g *Group) CompactTo(index uint64) error {
+	return g.journal.submit(&request{kind: kindCompactTo, group: g.id, index: index})
+}
+
+// Reset removes every entry, and returns when that is durable. The next Append may start at any index. The hard state
+// stays.
+func (g *Group) Reset() error {
+	return g.journal.submit(&request{kind: kindReset, group: g.id})
+}
+
+// HardState returns the last durable hard state; the zero value if there is none.
+func (g *Group) HardState() HardState {
+	var state HardState
+	g.view(func(s *groupState) {
+		state = s.state
+		state.VotedFor = slices.Clone(s.state.VotedFor)
+	})
+	return state
+}
+
+// SetHardState replaces the hard state, and returns when that is durable.
+func (g *Group) SetHardState(state HardState) error {
+	if size := len(state.VotedFor); size > votedForBytesMax {
+		return fmt.Errorf("hard state of group %d: %w: voted for has %d bytes, limit %d", g.id, ErrTooLarge, size, votedForBytesMax)
+	}
+	state.VotedFor = slices.Clone(state.VotedFor)
+	return g.journal.submit(&request{kind: kindHardState, group: g.id, state: state})
+}
+
+// BytesFrom returns the data bytes of the entries from index upwards.
+func (g *Group) BytesFrom(index uint64) int64 {
+	var bytes int64
+	g.view(func(s *groupState) { bytes = s.bytesFrom(index) })
+	return bytes
+}
+
+// view calls f with the group's state if there is one, under the journal's lock.
+func (g *Group) view(f func(*groupState)) {
+	g.journal.mu.RLock()
+	defer g.journal.mu.RUnlock()
+	if s := g.journal.index.groups[g.id]; s != nil {
+		f(s)
+	}
+}
