@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+)
+
+const environmentPrefix = "CHASQUI"
+
+// commands is the command line. Each field with the tag cmd is a command, defined in the file of its name.
+type commands struct {
+	global
+
+	Dev      devCommand      `cmd:"" help:"Run a whole system in one process, for development."`
+	Up       upCommand       `cmd:"" help:"Run a cluster of separate processes on this machine."`
+	Status   statusCommand   `cmd:"" help:"Show the hosts and slots of a cluster and whether they are well."`
+	Balancer balancerCommand `cmd:"" help:"Run a balancer: a TCP proxy that holds the virtual IP."`
+	Frontend frontendCommand `cmd:"" help:"Run a frontend: the HTTP server that speaks the SQS API."`
+	Metadata metadataCommand `cmd:"" help:"Run a metadata host: a replica of the catalog of queues."`
+	Backend  backendCommand  `cmd:"" help:"Run a backend host: replicas of slots, which store the messages."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+// global are the flags of every command.
+type global struct {
+	Config   string     `help:"YAML file with flags: at the top level, or below the command's name." placeholder:"FILE" type:"path"`
+	LogLevel slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
+
+	stdout, stderr io.Writer
+}
+
+// run carries out one command line. exit is what --help ends with.
+func run(args []string, stdout, stderr io.Writer, exit func(int)) error {
+	cli := commands{global: global{stdout: stdout, stderr: stderr}}
+	parser, err := kong.New(&cli,
+		kong.Name("chasqui"),
+		kong.Description("A distributed message queue that speaks the Amazon SQS API.\n\nStart with: chasqui dev"),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars(environmentPrefix),
+		kong.Configuration(loadYAML),
+		kong.Resolvers(&configFile{path: &cli.Config}),
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+	)
+	if err != nil {
+		return fmt.Errorf("command line: %w", err)
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w (see: chasqui --help)", err)
+	}
+	return ctx.Run(&cli.global)
+}

@@ -1,0 +1,35 @@
+// Command chasqui is the whole product in one program: the processes of a cluster (metadata, backend, frontend,
+// balancer), a cluster in one process for development (dev), a cluster of real processes on one machine (up), and the
+// commands that look at one (status).
+//
+// This folder has flags and wiring, no behaviour: flags.go lists the commands, each role has a file of its own that
+// puts its parts together, process.go has what all of them share. Package cluster below it describes what "up" runs.
+//
+// A flag can also be given as an environment variable (CHASQUI_ and the flag's name in capitals, with underscores) or
+// in a YAML file named by --config; the flag wins over the variable, the variable over the file.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// exitCode is an error that has been reported already and only sets the exit code.
+type exitCode int
+
+// Error names the code.
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+func main() {
+	err := run(os.Args[1:], os.Stdout, os.Stderr, os.Exit)
+	var code exitCode
+	switch {
+	case err == nil:
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	default:
+		fmt.Fprintf(os.Stderr, "chasqui: %v\n", err)
+		os.Exit(1)
+	}
+}
