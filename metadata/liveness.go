@@ -39,16 +39,24 @@ func newLiveness(deadAfter time.Duration) *liveness {
 	return &liveness{deadAfter: deadAfter, heard: make(map[heardKey]heard)}
 }
 
-func (l *liveness) hear(info HeartbeatInfo, now time.Time) {
+// hear remembers a heartbeat and tells whether it is the first of its host and data folder.
+func (l *liveness) hear(info HeartbeatInfo, now time.Time) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heard[heardKey{info.Host.ID, info.Host.Incarnation}] = heard{info: info, at: now}
-	if len(l.heard) <= heardMax {
-		return
+	key := heardKey{info.Host.ID, info.Host.Incarnation}
+	_, known := l.heard[key]
+	l.heard[key] = heard{info: info, at: now}
+	if len(l.heard) > heardMax {
+		l.dropOldest()
 	}
+	return !known
+}
+
+// dropOldest forgets the host that is silent for the longest. l.mu is held.
+func (l *liveness) dropOldest() {
 	var oldest heardKey
 	for key, h := range l.heard {
-		if first := l.heard[oldest]; oldest == (heardKey{}) || h.at.Before(first.at) {
+		if oldest == (heardKey{}) || h.at.Before(l.heard[oldest].at) {
 			oldest = key
 		}
 	}
