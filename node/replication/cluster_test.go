@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -197,11 +196,6 @@ func newTestCluster(t *testing.T, size int, cfg Config) *testCluster {
 	for _, h := range c.hosts {
 		h.start()
 	}
-	t.Cleanup(func() {
-		for _, h := range c.hosts {
-			h.stop()
-		}
-	})
 	return c
 }
 
@@ -241,6 +235,7 @@ func (h *testHost) start() {
 	h.replica, err = h.node.Start(cfg, h.machine)
 	require.NoError(h.t, err)
 	h.running = true
+	h.t.Cleanup(h.stop) // before the host's own cleanup, which ends all its tasks
 }
 
 func (h *testHost) stop() {
@@ -300,15 +295,4 @@ func (c *testCluster) requireEqualStates(t *testing.T, want []string) {
 		eventually(t, h.id+" has all operations", func() bool { return len(h.machine.list()) == len(want) })
 		require.Equal(t, want, h.machine.list(), h.id)
 	}
-}
-
-// seen reports the text of a failed status for messages.
-func (c *testCluster) seen() string {
-	var b strings.Builder
-	for _, h := range c.hosts {
-		if h.running {
-			fmt.Fprintf(&b, "%+v\n", h.replica.Status())
-		}
-	}
-	return b.String()
 }

@@ -177,7 +177,7 @@ func (c *serverConn) giveToWorker(item workItem) error {
 	}
 	c.workers.Add(-1)
 	c.holding.Store(true)
-	defer c.resumeReading()
+	defer c.holding.Store(false)
 	select {
 	case c.work <- item:
 		return nil
