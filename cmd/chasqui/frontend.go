@@ -42,31 +42,32 @@ func (c *frontendCommand) Run(g *global) error {
 		return err
 	}
 	defer p.stop()
-	if err := c.start(p); err != nil {
+	if _, err := c.start(p); err != nil {
 		return err
 	}
 	return p.await()
 }
 
-func (c *frontendCommand) start(p *process) error {
+// start puts a frontend together and returns the address of its HTTP server.
+func (c *frontendCommand) start(p *process) (address string, err error) {
 	cfg := frontend.DefaultConfig()
 	cfg.DefaultAccount, cfg.DefaultRegion, cfg.PublicURL = c.Account, c.Region, c.PublicURL
 	cfg.RequestTimeout = c.RequestTimeout
 	client := metadata.NewClient(p.host, p.client, c.Metadata)
 	cache, err := metadata.NewCache(p.host, client, metadata.DefaultCacheConfig())
 	if err != nil {
-		return fmt.Errorf("metadata cache: %w", err)
+		return "", fmt.Errorf("metadata cache: %w", err)
 	}
 	p.atStop(cache.Close)
 	server, err := frontend.NewServer(p.host, cfg, client, cache, backend.NewClient(p.host, p.client, cache))
 	if err != nil {
-		return err
+		return "", err
 	}
 	listener, err := listen(p.host, c.Listen, "--listen")
 	if err != nil {
-		return err
+		return "", err
 	}
-	address := listener.Addr().String()
+	address = listener.Addr().String()
 	p.run("frontend-server", func() error { return server.Serve(listener) })
 	p.atStop(func() { c.shutdown(p, server) })
 	p.serve(address, func(ctx context.Context) (bool, string) {
@@ -76,7 +77,7 @@ func (c *frontendCommand) start(p *process) error {
 		return true, fmt.Sprintf("knows %d slots", cache.SlotCount())
 	})
 	p.host.Log.Info("frontend serves", "address", address)
-	return nil
+	return address, nil
 }
 
 // shutdown lets balancers and requests under way have their time, then ends the rest.

@@ -28,6 +28,8 @@ type process struct {
 	started time.Time
 	stops   []func()
 	failed  chan error // receives why the process cannot go on
+	// health says whether the role does what it is for, and something about it; set by serve.
+	health func(ctx context.Context) (healthy bool, detail string)
 }
 
 // processOptions says what a process needs of its machine.
@@ -63,13 +65,15 @@ func openProcess(g *global, o processOptions) (*process, error) {
 	p.client = rpc.NewClient(host, rpc.DefaultConfig())
 	p.atStop(p.client.Close)
 	p.server = rpc.NewServer(host, rpc.DefaultConfig())
-	p.atStop(func() {
-		p.server.Close()
-		if err := p.rpcAt.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			p.host.Log.Warn("closing the RPC listener", "error", err)
-		}
-	})
+	p.atStop(p.closeServer)
 	return p, nil
+}
+
+func (p *process) closeServer() {
+	p.server.Close()
+	if err := p.rpcAt.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		p.host.Log.Warn("closing the RPC listener", "error", err)
+	}
 }
 
 // openHost returns this machine as a host.
@@ -113,8 +117,10 @@ func listen(host node.Host, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serve answers RPCs from here on. health says whether the role does what it is for, and something about it.
+// serve answers RPCs from here on, until the process stops: that is the first thing to end, so that no call finds a
+// part that has been closed. health says whether the role does what it is for, and something about it.
 func (p *process) serve(address string, health func(ctx context.Context) (healthy bool, detail string)) {
+	p.health = health
 	hoststatus.Serve(p.server, func(ctx context.Context) hoststatus.Status {
 		healthy, detail := health(ctx)
 		return hoststatus.Status{
@@ -123,6 +129,7 @@ func (p *process) serve(address string, health func(ctx context.Context) (health
 		}
 	})
 	p.run("rpc-server", func() error { return p.server.Serve(p.rpcAt) })
+	p.atStop(p.closeServer)
 }
 
 // run starts a task that the process cannot do without: should it end with an error, await returns that.

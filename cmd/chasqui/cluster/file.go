@@ -64,6 +64,11 @@ type Process struct {
 	LastExit string `json:"last_exit,omitempty"`
 }
 
+// New returns a cluster that a process has laid out by itself.
+func New(listen string, slots, pid int, processes []Process) *File {
+	return &File{Format: format, Listen: listen, Slots: slots, SupervisorPID: pid, Processes: processes}
+}
+
 // Of returns the processes of one role in order.
 func (f *File) Of(role string) []Process {
 	var of []Process

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"chasqui/backend"
+	"chasqui/metadata"
+	"chasqui/metadata/catalog"
+	"chasqui/node/replication"
+)
+
+type backendCommand struct {
+	ID           string   `help:"Name of this backend host, unique in the cluster and for ever that of its data folder." required:"" placeholder:"backend-1"`
+	Listen       string   `help:"Address for RPC." default:"127.0.0.1:9360"`
+	Advertise    string   `help:"Address under which other hosts reach --listen, if it is another." placeholder:"ADDR"`
+	Metadata     []string `help:"RPC addresses of the metadata hosts." required:"" placeholder:"ADDR,..."`
+	Data         string   `help:"Data folder of this host alone." required:"" type:"path" placeholder:"DIR"`
+	Zone         string   `help:"Data center of this host." default:"local"`
+	replicaFlags `embed:""`
+}
+
+// Help is shown by chasqui backend --help.
+func (*backendCommand) Help() string {
+	return `A backend host registers with the metadata hosts and is given replicas of slots. Never start one on a copy or an
+emptied data folder under its old name: it would have forgotten what it promised, and is refused.
+
+Example:
+
+    chasqui backend --id backend-1 --listen 10.0.0.11:9360 --data /var/lib/chasqui/backend-1 --metadata 10.0.0.1:9351,10.0.0.2:9351,10.0.0.3:9351`
+}
+
+// Run runs a backend host until it is told to stop.
+func (c *backendCommand) Run(g *global) error {
+	p, err := openProcess(g, processOptions{
+		role: "backend", id: c.ID, data: c.Data, spaceBytes: c.spaceBytes(), listen: c.Listen, listenFlag: "--listen",
+	})
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	if _, err := c.start(p); err != nil {
+		return err
+	}
+	return p.await()
+}
+
+// start puts a backend host together and returns its server.
+func (c *backendCommand) start(p *process) (*backend.Server, error) {
+	self := catalog.Host{ID: c.ID, Address: c.Advertise, Zone: c.Zone}
+	if self.Address == "" {
+		self.Address = p.rpcAddress()
+	}
+	var err error
+	if self.Incarnation, err = p.folder.Number(); err != nil {
+		return nil, err
+	}
+	var book addressBook
+	replicas, err := openReplicas(p, c.journalConfig(), book.address)
+	if err != nil {
+		return nil, err
+	}
+	group := c.group()
+	group.HostID = c.ID
+	server := backend.NewServer(p.host, p.server, replicas, group, book.address)
+	p.atStop(server.Close)
+
+	describe := func() metadata.HeartbeatInfo {
+		return metadata.HeartbeatInfo{Host: self, PID: os.Getpid(), StartedMs: p.started.UnixMilli(), Groups: bySlot(server.Status())}
+	}
+	registrar := metadata.NewRegistrar(p.host, p.client, c.Metadata, describe, func(topology metadata.Topology) {
+		book.learn(topology)
+		for _, slot := range topology.Slots {
+			if err := server.Ensure(slot.Slot, slot.Members); err != nil {
+				p.fail(fmt.Errorf("start slot %d: %w", slot.Slot, err))
+			}
+		}
+	})
+	p.serve(self.Address, func(context.Context) (bool, string) { return backendHealth(registrar.Accepted(), server.Status()) })
+	heartbeats := p.host.Tasks.Group()
+	p.atStop(heartbeats.Stop)
+	heartbeats.Go("heartbeats", func(ctx context.Context) {
+		if err := registrar.Run(ctx); err != nil {
+			p.fail(err)
+		}
+	})
+	p.host.Log.Info("backend host serves", "address", self.Address)
+	return server, nil
+}
+
+// bySlot numbers a host's raft groups by slot, as heartbeats do: group 0 is the metadata service's, slot n is group n+1.
+func bySlot(groups []replication.Status) []replication.Status {
+	for i := range groups {
+		groups[i].Group--
+	}
+	return groups
+}
+
+// backendHealth judges a backend host: it must be registered, and every replica must know its leader.
+func backendHealth(accepted bool, groups []replication.Status) (bool, string) {
+	if !accepted {
+		return false, "waits to be accepted by the metadata service"
+	}
+	if len(groups) == 0 {
+		return true, "registered; holds no slot"
+	}
+	leads, leaderless := 0, 0
+	for _, group := range groups {
+		switch group.Leader {
+		case "":
+			leaderless++
+		case group.HostID:
+			leads++
+		}
+	}
+	return leaderless == 0, fmt.Sprintf("leads %d of %d slots, %d without a leader", leads, len(groups), leaderless)
+}
+
+// addressBook knows where hosts answer RPCs. It is safe for concurrent use.
+type addressBook struct {
+	mu        sync.Mutex // guards addresses
+	addresses map[string]string
+}
+
+// learn replaces what is known by what a topology says.
+func (b *addressBook) learn(topology metadata.Topology) {
+	addresses := make(map[string]string, len(topology.Hosts))
+	for _, host := range topology.Hosts {
+		addresses[host.ID] = host.Address
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.addresses = addresses
+}
+
+func (b *addressBook) address(hostID string) (string, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	address, ok := b.addresses[hostID]
+	return address, ok
+}

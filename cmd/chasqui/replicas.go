@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"chasqui/node/replication"
+	"chasqui/node/wal"
+)
+
+const (
+	// journalDir and snapshotsDir are folders in a replica host's data folder.
+	journalDir   = "journal"
+	snapshotsDir = "snapshots"
+	// spaceReserve is what a host needs on top of its first journal segments: identity, snapshots, room to begin.
+	spaceReserve = 16 << 20
+)
+
+// replicaFlags are the flags that metadata hosts and backend hosts have in common.
+type replicaFlags struct {
+	Heartbeat    time.Duration `help:"Silence of a leader after which others campaign." default:"500ms"`
+	SegmentBytes int64         `help:"Size of one journal segment, a multiple of 4096." default:"67108864"`
+}
+
+// journalConfig returns the journal's configuration.
+func (f *replicaFlags) journalConfig() wal.Config {
+	cfg := wal.DefaultConfig()
+	cfg.SegmentBytes = f.SegmentBytes
+	return cfg
+}
+
+// spaceBytes is the room that a host needs to start: the segment being written, the spares, and spaceReserve.
+func (f *replicaFlags) spaceBytes() int64 {
+	cfg := f.journalConfig()
+	return int64(1+cfg.SpareSegments)*cfg.SegmentBytes + spaceReserve
+}
+
+// group returns the replication settings that the flags change.
+func (f *replicaFlags) group() replication.Config {
+	cfg := replication.DefaultConfig()
+	cfg.HeartbeatTimeout = f.Heartbeat
+	return cfg
+}
+
+// openReplicas opens the journal and the node for the raft groups of a process.
+func openReplicas(p *process, cfg wal.Config, resolve func(hostID string) (address string, ok bool)) (*replication.Node, error) {
+	journal, err := wal.Open(p.host, journalDir, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	p.atStop(func() { p.close("journal", journal.Close) })
+	replicas := replication.NewNode(p.host, p.server, p.client, journal, snapshotsDir, resolve)
+	p.atStop(replicas.Close)
+	return replicas, nil
+}
