@@ -37,8 +37,12 @@ type Records interface {
 // Backend carries out commands on partitions.
 type Backend interface {
 	// Do carries out a command and waits up to wait for a receive to find something. It keeps nothing of the command
-	// after it has returned. An error that is not backend.ErrUnavailable leaves open if the command took effect.
+	// after it has returned. With
+	// any error but backend.ErrUnavailable the command may have taken effect. It sets the command's session fields.
 	Do(ctx context.Context, slot uint16, command *queue.Command, wait time.Duration) (*queue.Result, error)
+	// Wait blocks until a receive of most messages is worth trying (true) or the wait is over (false), also when ctx
+	// is. A change of the queue's settings from version counts as worth it. Nothing is received by waiting.
+	Wait(ctx context.Context, slot uint16, partition queue.PartitionID, version uint64, most int, wait time.Duration) (bool, error)
 	// Stats counts a partition's messages.
 	Stats(ctx context.Context, slot uint16, partition queue.PartitionID) (queue.Stats, error)
 }

@@ -14,15 +14,6 @@ import (
 	"chasqui/node"
 )
 
-// A long poll on a queue of several partitions looks at all of them in turn, then waits at one for a slice of time,
-// looks at all again, and so on. Never is there more than one receive on its way: messages that a second one brought
-// would be in flight with nobody to hand them to. The price is that a message in another partition is found up to a
-// slice later. Slices start short, for queues where something is about to come, and grow, for those that stay empty.
-const (
-	firstSlice = 50 * time.Millisecond
-	lastSlice  = 400 * time.Millisecond
-)
-
 // receiveMessage answers ReceiveMessage.
 func (s *Server) receiveMessage(ctx context.Context, c *caller, q *protocol.ReceiveMessageRequest) (protocol.Response, error) {
 	response := new(protocol.ReceiveMessageResponse)
@@ -80,6 +71,10 @@ func receiveOf(record *catalog.Queue, q *protocol.ReceiveMessageRequest) (*queue
 }
 
 // receive takes messages from one of the queue's partitions, waiting for some if there are none.
+//
+// On a queue of several partitions it tries each in turn. If all are empty it waits at all of them at once, without
+// taking anything, until one has something, and tries again. So there is never more than one receive on its way:
+// messages that a second one brought would be in flight with nobody to hand them to.
 func (s *Server) receive(ctx context.Context, record *catalog.Queue, command *queue.Command, wait time.Duration) (int, *queue.Result, error) {
 	if len(record.Slots) == 1 {
 		result, err := s.receiveFrom(ctx, record, 0, command, wait, wait > 0)
@@ -91,8 +86,7 @@ func (s *Server) receive(ctx context.Context, record *catalog.Queue, command *qu
 		start = groupPartition(record, command.Receive.AttemptID)
 	}
 	began := s.host.Clock.Now()
-	slice := firstSlice
-	for round := 0; ; round++ {
+	for {
 		partition, result, err := s.sweep(ctx, record, command, start, wait > 0)
 		if err != nil || len(result.Messages) > 0 {
 			return partition, result, err
@@ -101,13 +95,36 @@ func (s *Server) receive(ctx context.Context, record *catalog.Queue, command *qu
 		if left <= 0 {
 			return partition, result, nil
 		}
-		waitAt := (start + round) % len(record.Slots)
-		result, err = s.receiveFrom(ctx, record, waitAt, command, min(slice, left), true)
-		if err != nil || len(result.Messages) > 0 {
-			return waitAt, result, err
+		// The sweep may have met newer settings. Waiting with older ones would end at once, again and again.
+		newer, err := s.records.Queue(ctx, record.Account, record.Name)
+		if err != nil {
+			return 0, nil, fmt.Errorf("look up queue %s: %w", record.Name, err)
 		}
-		slice = min(2*slice, lastSlice)
+		if newer.ID != record.ID {
+			return 0, nil, errQueueReplaced
+		}
+		record = newer
+		if err := s.waitAtAll(ctx, record, command.Receive.Max, left); err != nil {
+			return 0, nil, err
+		}
 	}
+}
+
+// waitAtAll waits until a receive is worth trying at one of the partitions, or the time is over.
+func (s *Server) waitAtAll(ctx context.Context, record *catalog.Queue, most int, left time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return s.onPartitions(allPartitions(record), func(partition int) error {
+		id := queue.PartitionID{Queue: record.ID, Partition: uint16(partition)}
+		found, err := s.backend.Wait(ctx, record.Slots[partition], id, record.Version, most, left)
+		if found || err != nil {
+			cancel() // one is enough: the others' waits end
+		}
+		if err != nil {
+			return fmt.Errorf("wait at partition %v: %w", id, err)
+		}
+		return nil
+	})
 }
 
 // sweep tries each partition once, without waiting, until one has messages.
