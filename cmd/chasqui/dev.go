@@ -37,9 +37,14 @@ Examples:
 }
 
 // Run runs the system until it is told to stop.
-func (c *devCommand) Run(g *global) (err error) {
+func (c *devCommand) Run(g *global) error {
 	signalled, release := untilSignal()
 	defer release()
+	return c.run(signalled, g)
+}
+
+// run runs the system until ctx ends.
+func (c *devCommand) run(ctx context.Context, g *global) (err error) {
 	host, err := openHost(g, "dev", c.Data)
 	if err != nil {
 		return err
@@ -51,9 +56,12 @@ func (c *devCommand) Run(g *global) (err error) {
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
 
+	if err := tryListen(host, c.Listen); err != nil { // before anything is started that takes time to stop
+		return err
+	}
 	d := devSystem{global: g, failed: make(chan error, 1)}
 	defer d.stop()
-	if err := d.start(c); err != nil {
+	if err := d.start(ctx, c); err != nil {
 		return err
 	}
 	if err := cluster.New(c.Listen, c.Slots, os.Getpid(), d.processes()).Save(host.Disk); err != nil {
@@ -74,7 +82,7 @@ func (c *devCommand) Run(g *global) (err error) {
 			}
 		case err := <-d.failed:
 			return err
-		case <-signalled.Done():
+		case <-ctx.Done():
 			host.Log.Info("stopping")
 			return nil
 		}
@@ -87,14 +95,14 @@ type devSystem struct {
 	global *global
 	failed chan error // receives why a role cannot go on
 	roles  []*process
-	slots  func() int // slots that the backend runs
+	slots  func() int // slots that the backend runs; nil before it is started
 	// wantSlots is how many there will be; frontendAt is where clients reach the frontend.
 	wantSlots  int
 	frontendAt string
 }
 
 // start starts the roles in the order in which they need each other.
-func (d *devSystem) start(c *devCommand) error {
+func (d *devSystem) start(ctx context.Context, c *devCommand) error {
 	d.wantSlots = c.Slots
 	replicas := replicaFlags{Heartbeat: devHeartbeat, SegmentBytes: devSegmentBytes}
 	catalog, err := d.open(processOptions{
@@ -109,6 +117,10 @@ func (d *devSystem) start(c *devCommand) error {
 	}
 	if err := metadata.start(catalog); err != nil {
 		return err
+	}
+	// With its leader elected the catalog registers the backend at the first heartbeat, not at the second.
+	if !d.await(ctx, catalog.host) {
+		return ctx.Err()
 	}
 	store, err := d.open(processOptions{
 		role: cluster.Backend, id: "backend-1", data: filepath.Join(c.Data, "backend-1"), spaceBytes: replicas.spaceBytes(),
@@ -147,7 +159,8 @@ func (d *devSystem) open(o processOptions) (*process, error) {
 	return p, nil
 }
 
-// await returns true once every role is well and every slot has a leader, false if ctx ends first.
+// await returns true once every role started so far is well and, with a backend, every slot has a leader; false if ctx
+// ends first.
 func (d *devSystem) await(ctx context.Context, host node.Host) bool {
 	well := func() bool {
 		for _, p := range d.roles {
@@ -155,7 +168,7 @@ func (d *devSystem) await(ctx context.Context, host node.Host) bool {
 				return false
 			}
 		}
-		return d.slots() == d.wantSlots
+		return d.slots == nil || d.slots() == d.wantSlots
 	}
 	for !well() {
 		if node.Wait(ctx, host.Clock, probePause) != nil {

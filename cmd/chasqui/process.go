@@ -117,6 +117,18 @@ func listen(host node.Host, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
+// tryListen returns an error if a client address given by --listen cannot be listened on.
+func tryListen(host node.Host, address string) error {
+	listener, err := listen(host, address, "--listen")
+	if err != nil {
+		return err
+	}
+	if err := listener.Close(); err != nil {
+		return fmt.Errorf("try %s: %w", address, err)
+	}
+	return nil
+}
+
 // serve answers RPCs from here on, until the process stops: that is the first thing to end, so that no call finds a
 // part that has been closed. health says whether the role does what it is for, and something about it.
 func (p *process) serve(address string, health func(ctx context.Context) (healthy bool, detail string)) {

@@ -14,8 +14,10 @@ import (
 
 	"chasqui/cmd/chasqui/cluster"
 	"chasqui/frontend/balancer"
+	"chasqui/metadata"
 	"chasqui/node"
 	"chasqui/node/real/supervisor"
+	"chasqui/node/rpc"
 )
 
 const (
@@ -52,9 +54,14 @@ Examples:
 }
 
 // Run runs a local cluster until it is told to stop.
-func (c *upCommand) Run(g *global) (err error) {
+func (c *upCommand) Run(g *global) error {
 	signalled, release := untilSignal()
 	defer release()
+	return c.run(signalled, g)
+}
+
+// run runs a local cluster until ctx ends.
+func (c *upCommand) run(ctx context.Context, g *global) (err error) {
 	host, err := openHost(g, "up", c.Data)
 	if err != nil {
 		return err
@@ -81,12 +88,12 @@ func (c *upCommand) Run(g *global) (err error) {
 	if err := keeper.print(g.stdout); err != nil {
 		return err
 	}
-	if awaitEndpoint(signalled, host, c.Listen, filepath.Join(c.Data, logsDir)) {
+	if awaitSlots(ctx, host, file) && awaitEndpoint(ctx, host, c.Listen, filepath.Join(c.Data, logsDir)) {
 		if err := printEndpoint(g.stdout, c.Listen); err != nil {
 			return err
 		}
-		<-signalled.Done()
 	}
+	<-ctx.Done()
 	host.Log.Info("stopping the cluster")
 	return nil
 }
@@ -104,12 +111,8 @@ func (c *upCommand) plan(host node.Host) (*cluster.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(host, c.Listen, "--listen")
-	if err != nil {
+	if err := tryListen(host, c.Listen); err != nil {
 		return nil, err
-	}
-	if err := listener.Close(); err != nil {
-		return nil, fmt.Errorf("try %s: %w", c.Listen, err)
 	}
 	if err := host.Disk.MakeDir(logsDir); err != nil {
 		return nil, fmt.Errorf("make folder for logs: %w", err)
@@ -182,6 +185,37 @@ func (k *fileKeeper) print(w io.Writer) error {
 	return table.Flush() // which has the errors of all writes
 }
 
+// awaitSlots returns true once the metadata hosts know a leader for every slot, false if ctx ends first.
+func awaitSlots(ctx context.Context, host node.Host, file *cluster.File) bool {
+	client := rpc.NewClient(host, rpc.DefaultConfig())
+	defer client.Close()
+	var addresses []string
+	for _, p := range file.Of(cluster.Metadata) {
+		addresses = append(addresses, p.RPC)
+	}
+	service := metadata.NewClient(host, client, addresses)
+	for {
+		probeCtx, cancel := context.WithTimeout(ctx, probeTimeout)
+		topology, err := service.Topology(probeCtx)
+		cancel()
+		if err == nil && allLed(topology.Slots) {
+			return true
+		}
+		if node.Wait(ctx, host.Clock, probePause) != nil {
+			return false
+		}
+	}
+}
+
+func allLed(slots []metadata.SlotAssignment) bool {
+	for _, slot := range slots {
+		if slot.Leader == "" {
+			return false
+		}
+	}
+	return len(slots) > 0
+}
+
 // awaitEndpoint returns true once a health check of address succeeds, false if ctx ends first. logs is where a user
 // should look if it takes long.
 func awaitEndpoint(ctx context.Context, host node.Host, address, logs string) bool {
@@ -211,7 +245,8 @@ chasqui is ready at http://%[1]s
 For the AWS command line and every AWS SDK:
 
   export AWS_ENDPOINT_URL_SQS=http://%[1]s
-  export AWS_ACCESS_KEY_ID=chasqui AWS_SECRET_ACCESS_KEY=chasqui AWS_REGION=us-east-1
+  export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=chasqui AWS_SECRET_ACCESS_KEY=chasqui
 
   aws sqs create-queue --queue-name hello
   aws sqs send-message --queue-url http://%[1]s/000000000000/hello --message-body "hello, world"
