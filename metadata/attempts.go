@@ -70,7 +70,7 @@ func (c *Client) ask(ctx context.Context, method rpc.Method, body []byte, leader
 		backoff = min(2*backoff, backoffMax)
 	}
 	if unknown != nil && method == methodChange {
-		return nil, fmt.Errorf("%w: %w", ErrUnknownOutcome, unknown)
+		return nil, fmt.Errorf("%w: %w; first attempt without an answer: %w", ErrUnknownOutcome, context.Cause(ctx), unknown)
 	}
 	return nil, fmt.Errorf("%w: %w; last attempt: %w", ErrUnavailable, context.Cause(ctx), last)
 }
