@@ -385,3 +385,8 @@ func bodies(messages []document) []string {
 	}
 	return list
 }
+
+// pause waits on the world's clock. It returns false if the world ends before.
+func pause(w *world, d time.Duration) bool {
+	return node.Wait(w.host.Tasks.Context(), w.host.Clock, d) == nil
+}
