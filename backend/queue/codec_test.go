@@ -1,0 +1,180 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chasqui/node/rpc"
+)
+
+// everyCommand has one command of each kind with every field set.
+func everyCommand() []Command {
+	base := Command{Session: 1 << 63, Seq: 300, LowWater: 299, Partition: PartitionID{Queue: 70_000, Partition: 3}, SettingsVersion: 2}
+	var all []Command
+	for kind := KindConfigure; kind <= KindExpire; kind++ {
+		c := base
+		c.Kind = kind
+		switch kind {
+		case KindConfigure:
+			c.Settings = &Settings{Version: 2, FIFO: true, RetentionMs: 345_600_000, DedupPerGroup: true}
+		case KindSend:
+			c.Sends = []Send{
+				{MessageID: [16]byte{1, 2, 3}, Body: []byte("body"), Attributes: []byte("attributes"), SystemAttributes: []byte("system"),
+					SenderID: "sender", Group: "group", DedupID: "dedup", DelayMs: 900_000},
+				{Body: []byte("only a body")},
+			}
+		case KindReceive:
+			c.Receive = &Receive{Max: 10, VisibilityMs: 43_200_000, AttemptID: "attempt"}
+		case KindDelete:
+			c.Deletes = []Handle{{Seq: 1, Receive: 1}, {Seq: 1 << 40, Receive: 1<<32 - 1}}
+		case KindVisibility:
+			c.Changes = []VisibilityChange{{Handle: Handle{Seq: 7, Receive: 2}, VisibilityMs: 30_000}}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func everyResult() []Result {
+	return []Result{
+		{},
+		{Code: QueueDropped},
+		{Sent: []Sent{{MessageID: [16]byte{9}, Seq: 12}, {Seq: 3, Duplicate: true}, {Code: BadCommand}}},
+		{Messages: []Message{{
+			MessageID: [16]byte{1}, Seq: 5, Receive: 2, Body: []byte("body"), Attributes: []byte("a"), SystemAttributes: []byte("s"),
+			SenderID: "sender", Group: "group", DedupID: "dedup", SentMs: 1_700_000_000_000, FirstReceiveMs: 1_700_000_000_001,
+		}}},
+		{Codes: []Code{OK, HandleExpired, NotInFlight, VisibilityTooLong}},
+	}
+}
+
+// TestGoldenBytes pins the formats: journals and peers hold these bytes.
+func TestGoldenBytes(t *testing.T) {
+	var got strings.Builder
+	for _, c := range everyCommand() {
+		encoded := c.Encode()
+		fmt.Fprintf(&got, "command %v\n%s\n", c.Kind, hex.EncodeToString(encoded))
+		decoded, err := DecodeCommand(encoded)
+		require.NoError(t, err)
+		require.Equal(t, c, decoded)
+		require.NoError(t, decoded.Check())
+	}
+	for i, res := range everyResult() {
+		encoded := res.Encode()
+		fmt.Fprintf(&got, "result %d\n%s\n", i, hex.EncodeToString(encoded))
+		decoded, err := DecodeResult(encoded)
+		require.NoError(t, err)
+		require.Equal(t, res, decoded)
+	}
+	requireGolden(t, "testdata/codec.golden", []byte(got.String()))
+}
+
+func requireGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(file, got, 0o644))
+		return
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "the format has changed: that needs a new version")
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	command := everyCommand()[1]
+	good := command.Encode()
+	tooMany := command
+	tooMany.Sends = make([]Send, MaxBatch+1)
+	longBody := command
+	longBody.Sends = []Send{{Body: make([]byte, MaxBodyBytes+1)}}
+	longGroup := command
+	longGroup.Sends = []Send{{Group: strings.Repeat("g", MaxNameBytes+1)}}
+	unknownKind := command
+	unknownKind.Kind = KindExpire + 1
+	for name, encoded := range map[string][]byte{
+		"nothing":         nil,
+		"another version": append([]byte{2}, good[1:]...),
+		"cut off":         good[:len(good)-1],
+		"bytes left over": append(bytes.Clone(good), 0),
+		"too many sends":  tooMany.Encode(),
+		"body too long":   longBody.Encode(),
+		"group too long":  longGroup.Encode(),
+		"unknown kind":    unknownKind.Encode(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := DecodeCommand(encoded)
+			require.ErrorIs(t, err, rpc.ErrMalformed)
+			m := NewMachine()
+			require.Equal(t, []any{&Result{Code: BadCommand}}, m.Apply(5, [][]byte{encoded}))
+			require.Equal(t, Totals{}, m.Totals())
+		})
+	}
+	_, err := DecodeResult(append([]byte{2}, everyResult()[0].Encode()[1:]...))
+	require.ErrorIs(t, err, rpc.ErrMalformed)
+}
+
+// TestCheck covers commands that decode but make no sense. None of them changes anything.
+func TestCheck(t *testing.T) {
+	receive := &Receive{Max: 1}
+	for name, c := range map[string]Command{
+		"low water above seq":     {Session: 1, Seq: 1, LowWater: 2, Kind: KindPurge},
+		"no kind":                 {},
+		"payload of another kind": {Kind: KindPurge, Receive: receive},
+		"two payloads":            {Kind: KindReceive, Receive: receive, Deletes: []Handle{{}}},
+		"no sends":                {Kind: KindSend},
+		"eleven deletes":          {Kind: KindDelete, Deletes: make([]Handle, MaxBatch+1)},
+		"settings version 0":      {Kind: KindConfigure, Settings: &Settings{RetentionMs: 1}},
+		"no retention":            {Kind: KindConfigure, Settings: &Settings{Version: 1}},
+		"retention too long":      {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: MaxRetentionMs + 1}},
+		"negative delay":          {Kind: KindSend, Sends: []Send{{DelayMs: -1}}},
+		"delay too long":          {Kind: KindSend, Sends: []Send{{DelayMs: MaxDelayMs + 1}}},
+		"receive of none":         {Kind: KindReceive, Receive: &Receive{}},
+		"receive of eleven":       {Kind: KindReceive, Receive: &Receive{Max: MaxBatch + 1}},
+		"visibility too long":     {Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: MaxVisibilityMs + 1}},
+		"negative timeout":        {Kind: KindVisibility, Changes: []VisibilityChange{{VisibilityMs: -1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Error(t, c.Check())
+			m := NewMachine()
+			require.Equal(t, &Result{Code: BadCommand}, m.ApplyCommand(1, &c))
+			require.Equal(t, Totals{}, m.Totals())
+		})
+	}
+}
+
+func FuzzDecodeCommand(f *testing.F) {
+	for _, c := range everyCommand() {
+		f.Add(c.Encode())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		NewMachine().Apply(1, [][]byte{data})
+		c, err := DecodeCommand(data)
+		if err != nil {
+			return
+		}
+		again, err := DecodeCommand(c.Encode())
+		require.NoError(t, err)
+		require.Equal(t, c, again)
+	})
+}
+
+func FuzzDecodeResult(f *testing.F) {
+	for _, res := range everyResult() {
+		f.Add(res.Encode())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		res, err := DecodeResult(data)
+		if err != nil {
+			return
+		}
+		again, err := DecodeResult(res.Encode())
+		require.NoError(t, err)
+		require.Equal(t, res, again)
+	})
+}

@@ -1,0 +1,207 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// furnished returns a machine with something of every record in it.
+func furnished() *Machine {
+	m := NewMachine()
+	seq := uint64(0)
+	apply := func(id PartitionID, c Command) {
+		seq++
+		c.Session, c.Seq, c.LowWater, c.Partition, c.SettingsVersion = 5, seq, 1, id, 1
+		if result := m.ApplyCommand(1_000_000, &c); result.Code != OK {
+			panic(fmt.Sprintf("%v: %v", c.Kind, result.Code))
+		}
+	}
+	standard, fifo, dropped := PartitionID{Queue: 1}, PartitionID{Queue: 2, Partition: 1}, PartitionID{Queue: 3}
+	apply(standard, Command{Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 60_000}})
+	apply(fifo, Command{Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: true, RetentionMs: 60_000, DedupPerGroup: true}})
+	apply(dropped, Command{Kind: KindDrop})
+	apply(standard, Command{Kind: KindSend, Sends: []Send{{Body: []byte("one"), Attributes: []byte("a"), SenderID: "s"}, {DelayMs: 5}}})
+	apply(standard, Command{Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: 30_000}})
+	apply(fifo, Command{Kind: KindSend, Sends: []Send{{Body: []byte("two"), Group: "g", DedupID: "d", SystemAttributes: []byte("t")}}})
+	apply(fifo, Command{Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: 30_000, AttemptID: "x"}})
+	apply(standard, Command{Kind: KindDelete, Deletes: []Handle{{Seq: 99, Receive: 1}}})
+	return m
+}
+
+func TestSnapshotGolden(t *testing.T) {
+	snapshot := snapshotOf(t, furnished())
+	requireGolden(t, "testdata/snapshot.golden", []byte(hex.Dump(snapshot)))
+	restored := restore(t, snapshot)
+	require.Equal(t, snapshot, snapshotOf(t, restored))
+	require.Equal(t, furnished().Totals(), restored.Totals())
+	require.Equal(t, furnished().Digest(), restored.Digest())
+}
+
+// TestRestoreRefuses damages a snapshot in every place there is.
+func TestRestoreRefuses(t *testing.T) {
+	snapshot := snapshotOf(t, furnished())
+	refused := func(damaged []byte, what string, at int) {
+		m := furnished()
+		err := m.Restore(bytes.NewReader(damaged))
+		require.ErrorIs(t, err, ErrBadSnapshot, "%s at byte %d", what, at)
+		require.Equal(t, Totals{}, m.Totals())
+	}
+	for at := range snapshot {
+		refused(snapshot[:at], "cut off", at)
+		flipped := bytes.Clone(snapshot)
+		flipped[at] ^= 0x10
+		refused(flipped, "flipped bit", at)
+	}
+	refused(append(bytes.Clone(snapshot), 0), "more bytes", len(snapshot))
+}
+
+// TestRestoreRefusesNonsense covers records whose checksums are right.
+func TestRestoreRefusesNonsense(t *testing.T) {
+	for name, record := range map[string][]byte{
+		"empty":                     {},
+		"not an array":              {0x01},
+		"unknown kind":              {0x92, 0x7f, 0x01},
+		"not the time first":        {0x94, recordTombstone, 0x01, 0x01, 0x01},
+		"a value too many":          {0x93, recordTime, 0x01, 0x01},
+		"bytes left over":           {0x92, recordTime, 0x01, 0x01},
+		"a session without its end": {0x94, recordSession, 0x01},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var buffer bytes.Buffer
+			w := newChunkWriter(&buffer)
+			w.record(record)
+			_, err := w.finish()
+			require.NoError(t, err)
+			require.ErrorIs(t, NewMachine().Restore(&buffer), ErrBadSnapshot)
+		})
+	}
+}
+
+// TestSnapshotOfManyChunks has records that go over the ends of chunks, and one larger than a chunk.
+func TestSnapshotOfManyChunks(t *testing.T) {
+	m := NewMachine()
+	m.ApplyCommand(1, configure(PartitionID{Queue: 1}, false))
+	for size := range 100 {
+		send := Command{Kind: KindSend, Partition: PartitionID{Queue: 1}, SettingsVersion: 1, Sends: []Send{{Body: make([]byte, size*331)}}}
+		if size == 50 {
+			send.Sends[0].Body = make([]byte, MaxBodyBytes)
+		}
+		require.Equal(t, OK, m.ApplyCommand(1, &send).Code)
+	}
+	snapshot := snapshotOf(t, m)
+	require.Greater(t, len(snapshot), 8*chunkBytes)
+	require.Equal(t, snapshot, snapshotOf(t, restore(t, snapshot)))
+}
+
+// failingWriter accepts some bytes and then fails.
+type failingWriter struct{ left int }
+
+var errFull = errors.New("full")
+
+func (w *failingWriter) Write(p []byte) (int, error) {
+	if len(p) > w.left {
+		return 0, errFull
+	}
+	w.left -= len(p)
+	return len(p), nil
+}
+
+func TestSnapshotWriteError(t *testing.T) {
+	snapshot, err := furnished().Snapshot()
+	require.NoError(t, err)
+	_, err = snapshot.WriteTo(&failingWriter{left: 20})
+	require.ErrorIs(t, err, errFull)
+}
+
+// TestSnapshotStandsStill writes a snapshot out while the machine goes on: it must hold the state of its own moment. The
+// race detector watches.
+func TestSnapshotStandsStill(t *testing.T) {
+	m := NewMachine()
+	id := PartitionID{Queue: 1}
+	m.ApplyCommand(1, configure(id, true))
+	change := func(n uint64) {
+		name := fmt.Sprint(n)
+		for i, c := range []Command{
+			{Kind: KindSend, Sends: []Send{{Body: []byte(name), Group: fmt.Sprint(n % 7), DedupID: name}}},
+			{Kind: KindReceive, Receive: &Receive{Max: 3, VisibilityMs: 5, AttemptID: name}},
+			{Kind: KindVisibility, Changes: []VisibilityChange{{Handle: Handle{Seq: n, Receive: 1}, VisibilityMs: 9}}},
+			{Kind: KindDelete, Deletes: []Handle{{Seq: n / 2, Receive: 1}}},
+		} {
+			c.Partition, c.SettingsVersion, c.Session, c.Seq, c.LowWater = id, 1, 1, 4*n+uint64(i), max(4*n, 100)-100
+			m.ApplyCommand(int64(n), &c)
+		}
+	}
+	for n := range uint64(2000) {
+		change(n)
+	}
+	want := snapshotOf(t, m)
+	snapshot, err := m.Snapshot()
+	require.NoError(t, err)
+	var got bytes.Buffer
+	var writing sync.WaitGroup
+	writing.Go(func() { _, err = snapshot.WriteTo(&got) })
+	for n := range uint64(2000) {
+		change(2000 + n)
+	}
+	writing.Wait()
+	require.NoError(t, err)
+	require.Equal(t, want, got.Bytes())
+	require.NotEqual(t, want, snapshotOf(t, m))
+}
+
+// TestReplicasStayEqual gives the same random commands of several clients to a machine and to one restored from its
+// snapshot on the way, over several partitions with attempts, drops and changes of settings. Every result must be the
+// same byte for byte, and so must the snapshots at the end.
+func TestReplicasStayEqual(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		kept, restored := NewMachine(), NewMachine()
+		nowMs, seq := int64(0), uint64(10)
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			nowMs += rapid.SampledFrom([]int64{0, 1, 1000, 30_000, -500, SessionIdleMs / 2, TombstoneMs / 3}).Draw(t, "pass ms")
+			seq += rapid.Uint64Range(0, 2).Draw(t, "seq")
+			c := drawCommand(t)
+			c.Session, c.Seq = rapid.Uint64Range(0, 2).Draw(t, "session"), seq-rapid.Uint64Range(0, 3).Draw(t, "back")
+			c.LowWater = seq - 9
+			if c.LowWater > c.Seq {
+				c.LowWater = c.Seq
+			}
+			operations := [][]byte{c.Encode()}
+			result := kept.Apply(nowMs, operations)[0].(*Result)
+			other := restored.Apply(nowMs, operations)[0].(*Result)
+			require.Equal(t, result.Encode(), other.Encode())
+			if rapid.IntRange(0, 9).Draw(t, "restore") == 0 {
+				restored = restore(t, snapshotOf(t, restored))
+			}
+		}
+		require.Equal(t, snapshotOf(t, kept), snapshotOf(t, restored))
+		checkIndexes(t, kept)
+	})
+}
+
+func drawCommand(t *rapid.T) Command {
+	c := Command{Kind: Kind(rapid.SampledFrom([]int{1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 6, 7, 8}).Draw(t, "kind"))}
+	c.Partition.Queue = rapid.Uint64Range(1, 4).Draw(t, "queue")
+	c.SettingsVersion = rapid.SampledFrom([]uint64{1, 1, 1, 1, 2}).Draw(t, "version")
+	handle := Handle{Seq: rapid.Uint64Range(1, 20).Draw(t, "handle"), Receive: rapid.Uint32Range(0, 3).Draw(t, "receive")}
+	name := func(label string) string { return rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, label) }
+	switch c.Kind {
+	case KindConfigure:
+		c.Settings = &Settings{Version: c.SettingsVersion, FIFO: c.Partition.Queue%2 == 0, RetentionMs: int64(c.SettingsVersion) * 100_000}
+	case KindSend:
+		c.Sends = []Send{{Body: []byte("x"), Group: name("group"), DedupID: name("dedup"), SenderID: name("sender")}, {DelayMs: 700, Group: "d", DedupID: name("dedup")}}
+	case KindReceive:
+		c.Receive = &Receive{Max: 3, VisibilityMs: rapid.Int64Range(0, 3000).Draw(t, "visibility"), AttemptID: name("attempt")}
+	case KindDelete:
+		c.Deletes = []Handle{handle}
+	case KindVisibility:
+		c.Changes = []VisibilityChange{{Handle: handle, VisibilityMs: 800}}
+	}
+	return c
+}
