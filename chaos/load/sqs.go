@@ -163,3 +163,6 @@ func deleteRequest(url string, handles []string) (action string, request []byte)
 	}
 	return "DeleteMessageBatch", append(request, "]}"...)
 }
+
+// Account is the account that the load's requests act for.
+const Account = "000000000000"
