@@ -76,6 +76,9 @@ func (w *writer) addRequest(r *request) (bool, error) {
 	if err := w.admit(r, b); err != nil {
 		return true, err
 	}
+	// A group that is empty only by a compaction in memory is not empty on disk: what removes entries must be written.
+	_, lazy := w.lazy[r.group]
+	empty := b.last == 0 && !lazy
 	switch r.kind {
 	case kindEntry:
 		return w.addEntries(r, b), nil
@@ -84,7 +87,7 @@ func (w *writer) addRequest(r *request) (bool, error) {
 			return false, nil
 		}
 	case kindTruncateAfter:
-		if b.last == 0 || r.index >= b.last {
+		if empty || b.last != 0 && r.index >= b.last {
 			return true, nil
 		}
 		if !w.addRecord(record{kind: r.kind, group: r.group, index: r.index}) {
@@ -106,7 +109,7 @@ func (w *writer) addRequest(r *request) (bool, error) {
 			b = bounds{cut: b.cut}
 		}
 	case kindReset:
-		if b.last == 0 {
+		if empty {
 			return true, nil
 		}
 		if !w.addRecord(record{kind: r.kind, group: r.group}) {
