@@ -101,8 +101,10 @@ func TestClientFollowsTheLeader(t *testing.T) {
 			_, err := client.GetQueue(t.Context(), "1", "none")
 			require.ErrorIs(t, err, ErrNoSuchQueue)
 		}
+		start := time.Now()
 		get()
 		require.Equal(t, []string{"meta-0:1 21", "meta-2:1 21"}, c.takeCalls())
+		require.Zero(t, time.Since(start), "a hint is followed at once")
 		get()
 		require.Equal(t, []string{"meta-2:1 21"}, c.takeCalls())
 		// The leader dies and another is elected.

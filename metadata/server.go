@@ -39,16 +39,16 @@ type Server struct {
 	closeOnce sync.Once
 }
 
-// NewServer starts this host's member of the catalog's raft group on node and registers the metadata methods with
-// server. The group's replica ends with node, which the caller closes after the Server.
-func NewServer(host node.Host, server *rpc.Server, node *replication.Node, cfg Config) (*Server, error) {
+// NewServer starts this host's member of the catalog's raft group on replicas and registers the metadata methods with
+// server. The group's replica ends with replicas, which the caller closes after the Server.
+func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	group := cfg.Replication
 	group.GroupID, group.Name, group.HostID, group.Members = groupCatalog, "catalog", cfg.HostID, cfg.Members
 	machine := newMachine()
-	replica, err := node.Start(group, machine)
+	replica, err := replicas.Start(group, machine)
 	if err != nil {
 		return nil, fmt.Errorf("start the metadata catalog: %w", err)
 	}

@@ -49,9 +49,13 @@ func TestSnapshotStaysAsItWas(t *testing.T) {
 	}
 	require.NoError(t, <-written)
 	require.Equal(t, want, got.Bytes())
+	got.Reset()
+	_, err := snapshot.WriteTo(&got) // once more, with all changes behind it
+	require.NoError(t, err)
+	require.Equal(t, want, got.Bytes())
 	require.NotEqual(t, want, snapshotBytes(t, c))
 	snapshot.Release()
-	_, err := snapshot.WriteTo(io.Discard)
+	_, err = snapshot.WriteTo(io.Discard)
 	require.ErrorContains(t, err, "released")
 }
 
