@@ -3,9 +3,9 @@ package queue
 import "fmt"
 
 // A consumer of a FIFO queue whose receive got no answer may repeat it with the same attempt ID (SQS:
-// ReceiveRequestAttemptId). It gets the same messages with the same handles, and their visibility timeout starts again; without that,
-// it would have to wait until its groups are unlocked by the timeout. This is the user's own means against a lost answer;
-// sessions (session.go) are chasqui's between its frontends and backends.
+// ReceiveRequestAttemptId). It gets the same messages with the same handles, and their visibility timeout starts
+// again; without that, it would have to wait until its groups are unlocked by the timeout. This is the user's own
+// means against a lost answer; sessions (session.go) are chasqui's between its frontends and backends.
 
 // attempt is one receive with an attempt ID that delivered something.
 type attempt struct {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The benchmarks run with batches of 10 messages of 1 KiB and 100,000 messages in the queue; msgs/s is what one core applies.
+// The benchmarks run with batches of 10 messages of 1 KiB and 100,000 messages in the queue; msgs/s is what one core
+// applies.
 const (
 	benchBacklog = 100_000
 	benchBody    = 1024

@@ -8,16 +8,16 @@ import (
 	"io"
 )
 
-// A snapshot is a stream of records, cut into chunks that are checked one by one, so that no byte is believed, and no memory
-// allocated for it, before its checksum has been verified.
+// A snapshot is a stream of records, cut into chunks that are checked one by one, so that no byte is believed, and no
+// memory allocated for it, before its checksum has been verified.
 //
 //	header    magic "chqslot\n" (8) | version (4) | CRC (4) of these 12 bytes
 //	chunk     length n > 0 (4) | n bytes of the record stream | CRC (4) of length and bytes
 //	...
 //	trailer   length 0 (4) | record count (8) | CRC (4) of the whole record stream | CRC (4) of these 16 bytes
 //
-// Numbers are little-endian; CRC is CRC-32C. A record may go over the end of a chunk. A stream without a trailer was cut off,
-// and bytes after the trailer are an error too.
+// Numbers are little-endian; CRC is CRC-32C. A record may go over the end of a chunk. A stream without a trailer was
+// cut off, and bytes after the trailer are an error too.
 const (
 	snapshotMagic   = "chqslot\n"
 	snapshotVersion = 1

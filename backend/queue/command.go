@@ -55,9 +55,10 @@ const (
 	// KindPurge removes every message and forgets all deduplication and attempt IDs; sequence numbers go on.
 	KindPurge
 	// KindDrop removes the partition and leaves a tombstone for TombstoneMs, so that late commands and late
-	// KindConfigures are answered QueueDropped. A KindConfigure from a cache that is staler still would create an empty
-	// partition of a queue that the catalog does not know: nobody can read from it, retention empties it, and as queue ids are
-	// never given out twice it can be taken for no other queue. Caches of the catalog must be younger than TombstoneMs.
+	// KindConfigures are answered QueueDropped. A KindConfigure from a cache that is staler still would create an
+	// empty partition of a queue that the catalog does not know: nobody can read from it, retention empties it, and
+	// as queue ids are never given out twice it can be taken for no other queue. Caches of the catalog must be
+	// younger than TombstoneMs.
 	KindDrop
 	// KindExpire does nothing but let time pass: it releases the memory of messages past their retention in a
 	// partition that nobody addresses. A leader proposes it when NextExpiry has come.
@@ -95,13 +96,14 @@ type Command struct {
 	Session uint64
 	// Seq grows by one with every command that this client sends to this slot. A retry keeps its Seq.
 	Seq uint64
-	// LowWater is the lowest Seq whose answer the client still awaits, at most Seq. Results below it are forgotten. A command
-	// that waits for long (a long poll) holds LowWater back for its whole session, so a client uses a session of its own for these.
+	// LowWater is the lowest Seq whose answer the client still awaits, at most Seq. Results below it are forgotten. A
+	// command that waits for long (a long poll) holds LowWater back for its whole session, so a client uses a session
+	// of its own for these.
 	LowWater uint64
 	// Partition is the partition addressed.
 	Partition PartitionID
-	// SettingsVersion is the version of the queue's settings that the sender of the command knew. Not looked at for KindConfigure,
-	// KindDrop and KindExpire.
+	// SettingsVersion is the version of the queue's settings that the sender of the command knew. Not looked at for
+	// KindConfigure, KindDrop and KindExpire.
 	SettingsVersion uint64
 	// Kind says which one of the fields below is given; KindPurge, KindDrop and KindExpire have none.
 	Kind Kind
@@ -123,8 +125,8 @@ type Send struct {
 	SenderID string
 	// Group is the message group. A FIFO queue needs one; a standard queue only hands it back.
 	Group string
-	// DedupID is the deduplication ID; a FIFO queue needs one (for content-based deduplication the frontend computes it).
-	// A standard queue only hands it back.
+	// DedupID is the deduplication ID; a FIFO queue needs one (for content-based deduplication the frontend computes
+	// it). A standard queue only hands it back.
 	DedupID string
 	// DelayMs is how long the message stays delayed, 0 to MaxDelayMs.
 	DelayMs int64
@@ -134,11 +136,11 @@ type Send struct {
 type Receive struct {
 	// Max is the number of messages wanted at most, 1 to MaxBatch.
 	Max int
-	// VisibilityMs is how long the messages stay in flight, 0 to MaxVisibilityMs. With 0 they stay visible; only their receive
-	// count grows.
+	// VisibilityMs is how long the messages stay in flight, 0 to MaxVisibilityMs. With 0 they stay visible; only
+	// their receive count grows.
 	VisibilityMs int64
-	// AttemptID is SQS's ReceiveRequestAttemptId: a FIFO receive repeated with the same ID gets the same messages. Empty for none;
-	// a standard queue does not look at it.
+	// AttemptID is SQS's ReceiveRequestAttemptId: a FIFO receive repeated with the same ID gets the same messages.
+	// Empty for none; a standard queue does not look at it.
 	AttemptID string
 }
 

@@ -6,7 +6,8 @@ import (
 	"chasqui/node/rpc"
 )
 
-// commandVersion is the format below. A decoder refuses any other: a journal may hold entries that a later program wrote.
+// commandVersion is the format below. A decoder refuses any other: a journal may hold entries that a later program
+// wrote.
 const commandVersion = 1
 
 // Encode returns the command as it travels to the leader and lies in the journal, in msgpack:
@@ -14,7 +15,8 @@ const commandVersion = 1
 //	version | [session, seq, low water, queue, partition, settings version, kind, payload]
 //
 //	payload of   configure    [version, fifo, retention ms, dedup per group]
-//	             send         [[message id, body, attributes, system attributes, sender id, group, dedup id, delay ms], ...]
+//	             send         [[message id, body, attributes, system attributes, sender id, group, dedup id,
+//	                            delay ms], ...]
 //	             receive      [max, visibility ms, attempt id]
 //	             delete       [[seq, receive], ...]
 //	             visibility   [[seq, receive, visibility ms], ...]

@@ -10,8 +10,8 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 		m.partitions[id] = newPartition(id, settings, m.nowMs, m.nodes)
 		return &Result{}
 	}
-	// What was due under the old settings happens first: a message past the old retention does not come back because the
-	// new one is longer.
+	// What was due under the old settings happens first: a message past the old retention does not come back because
+	// the new one is longer.
 	p.advance(m.nowMs)
 	switch {
 	case settings.Version < p.settings.Version:
@@ -26,7 +26,8 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 	return &Result{}
 }
 
-// drop removes partition id and leaves a tombstone, also where there was no partition: a KindConfigure may be on its way.
+// drop removes partition id and leaves a tombstone, also where there was no partition: a KindConfigure may be on its
+// way.
 func (m *Machine) drop(id PartitionID) *Result {
 	delete(m.partitions, id)
 	if !m.dropped(id) {
@@ -45,8 +46,8 @@ func (m *Machine) dropped(id PartitionID) bool {
 	return ok
 }
 
-// purge removes every message in any state and forgets deduplication and attempt IDs, so that a producer may send the same
-// messages again. Sequence numbers go on: a handle from before the purge must not name a message from after it.
+// purge removes every message in any state and forgets deduplication and attempt IDs, so that a producer may send the
+// same messages again. Sequence numbers go on: a handle from before the purge must not name a message from after it.
 func (p *partition) purge() {
 	fresh := newPartition(p.id, p.settings, p.advancedMs, p.nodes)
 	fresh.lastSeq = p.lastSeq

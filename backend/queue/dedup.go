@@ -2,9 +2,10 @@ package queue
 
 import "fmt"
 
-// Deduplication (FIFO queues): a send whose deduplication ID was accepted within the last DedupMs stores nothing and is
-// answered with the original's id and sequence number. The interval counts from the first accepted send in replicated time,
-// and does not end when the message is received or deleted. It is part of the state, so it survives a change of leader.
+// Deduplication (FIFO queues): a send whose deduplication ID was accepted within the last DedupMs stores nothing and
+// is answered with the original's id and sequence number. The interval counts from the first accepted send in
+// replicated time, and does not end when the message is received or deleted. It is part of the state, so it survives
+// a change of leader.
 
 // dedupKey is what makes two sends the same.
 type dedupKey struct {

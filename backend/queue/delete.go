@@ -18,7 +18,8 @@ func (p *partition) deleteOne(handle Handle) Code {
 	case !handle.givenOut(&m):
 		return BadCommand
 	case p.settings.FIFO && (handle.Receive != m.receives || !m.hidden(p.advancedMs)):
-		// Somebody else may hold the message, or a later one of its group; deleting it now would break the group's order.
+		// Somebody else may hold the message, or a later one of its group; deleting it now would break the group's
+		// order.
 		return HandleExpired
 	default:
 		// A standard queue takes any handle of the message, also an old one (SQS-API.md 4.5).

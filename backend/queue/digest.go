@@ -1,9 +1,9 @@
 package queue
 
-// Digest returns a number that is equal on replicas whose queues hold the same messages in the same states, and almost
-// certainly differs otherwise. Replicas must be compared after the same command. It costs a few operations per
-// partition, for each partition keeps the sum over its messages up to date. Sessions and tombstones are not part of it: when
-// their memory is released may differ between replicas.
+// Digest returns a number that is equal on replicas whose queues hold the same messages in the same states, and
+// almost certainly differs otherwise. Replicas must be compared after the same command. It costs a few operations per
+// partition, for each partition keeps the sum over its messages up to date. Sessions and tombstones are not part of
+// it: when their memory is released may differ between replicas.
 func (m *Machine) Digest() uint64 {
 	var sum uint64
 	for id, p := range m.partitions {
@@ -21,7 +21,8 @@ func (m *message) digest() uint64 {
 	return mix(h, uint64(m.receives))
 }
 
-// mix combines two numbers so that each bit of either changes about half of the result's (the finalizer of MurmurHash3).
+// mix combines two numbers so that each bit of either changes about half of the result's (the finalizer of
+// MurmurHash3).
 func mix(a, b uint64) uint64 {
 	h := a*0x9e3779b97f4a7c15 + b
 	h = (h ^ h>>33) * 0xff51afd7ed558ccd

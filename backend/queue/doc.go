@@ -1,5 +1,5 @@
-// Package queue is the pure heart of chasqui: what a queue does, with nothing around it. Its main type is [Machine], the
-// state of one slot: the partitions of queues that live in the slot, and the sessions that make retries harmless.
+// Package queue is the pure heart of chasqui: what a queue does, with nothing around it. Its main type is [Machine],
+// the state of one slot: the partitions of queues that live in the slot, and the sessions that make retries harmless.
 //
 // A Machine has one door for writes, [Machine.Apply]: commands and a time go in, results come out. There is no clock,
 // lock, goroutine, disk, network or randomness in this package, and the order of a Go map never shows. So every

@@ -9,8 +9,8 @@ import (
 //
 //	within a group, walk the messages in sequence order and deliver each that is visible; stop at the first that is not.
 //
-// So a group whose first message is in flight gives nothing (it is locked), and a consumer that got messages 1 to 3 and let 1
-// and 2 time out gets 1 and 2 again, but not 4 while 3 is in flight.
+// So a group whose first message is in flight gives nothing (it is locked), and a consumer that got messages 1 to 3
+// and let 1 and 2 time out gets 1 and 2 again, but not 4 while 3 is in flight.
 
 // group is the messages of one message group of a FIFO partition.
 type group struct {
@@ -25,8 +25,9 @@ type group struct {
 // push appends a new message.
 func (g *group) push(seq uint64) { g.seqs = append(g.seqs, seq) }
 
-// remove removes a message. Only messages that were received, or expire, are ever removed one by one, and both are among the first
-// MaxBatch of their group: no receive gets past a message in flight. So this moves few entries, and moves those before seq.
+// remove removes a message. Only messages that were received, or expire, are ever removed one by one, and both are
+// among the first MaxBatch of their group: no receive gets past a message in flight. So this moves few entries, and
+// moves those before seq.
 func (g *group) remove(id PartitionID, seq uint64) {
 	at := slices.Index(g.seqs, seq)
 	if at < 0 {
@@ -52,8 +53,8 @@ func (p *partition) groupOf(seq uint64) *group {
 	return p.groups[m.content.group]
 }
 
-// refresh brings ready up to date after a change to one of g's messages: g is listed, at the place of its first message, if that
-// is visible. A group without messages is forgotten.
+// refresh brings ready up to date after a change to one of g's messages: g is listed, at the place of its first
+// message, if that is visible. A group without messages is forgotten.
 func (p *partition) refresh(g *group) {
 	var at place
 	visible := false
@@ -73,8 +74,8 @@ func (p *partition) refresh(g *group) {
 	}
 }
 
-// takeFIFO returns up to room messages that a receive delivers next: as many as possible of one group before the next, groups in
-// the order in which their first messages became visible.
+// takeFIFO returns up to room messages that a receive delivers next: as many as possible of one group before the
+// next, groups in the order in which their first messages became visible.
 func (p *partition) takeFIFO(room int) []message {
 	var taken []message
 	p.ready.Ascend(func(at place) bool {

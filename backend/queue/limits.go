@@ -42,7 +42,8 @@ const (
 	MaxBodyBytes = 1<<20 + 64<<10
 	// MaxAttributesBytes bounds a message's encoded attributes; SQS counts them into its 1 MiB, encoding adds some.
 	MaxAttributesBytes = 1<<20 + 64<<10
-	// MaxSystemAttributesBytes bounds a message's encoded system attributes (a trace header is at most a few hundred bytes).
+	// MaxSystemAttributesBytes bounds a message's encoded system attributes (a trace header is at most a few hundred
+	// bytes).
 	MaxSystemAttributesBytes = 64 << 10
 	// MaxNameBytes bounds a group, a deduplication ID, an attempt ID (SQS: 128 each) and a sender ID.
 	MaxNameBytes = 256

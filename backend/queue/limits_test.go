@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"io"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,19 +39,17 @@ func (l *limitTest) apply(nowMs int64, c Command) *Result {
 	return l.machine.ApplyCommand(nowMs, &c)
 }
 
-// fill sends n messages, each in a group of its own, and receives all but rest of them for a minute.
-func (l *limitTest) fill(n, rest int) {
+// fill stores messages, each in a group of its own, that are in flight until 60,001 ms or visible.
+func (l *limitTest) fill(inFlight, visible int) {
 	l.Helper()
-	for sent := 0; sent < n; sent += MaxBatch {
-		sends := make([]Send, MaxBatch)
-		for i := range sends {
-			sends[i].Group = string([]byte{byte(sent + i), byte((sent + i) >> 8), byte((sent + i) >> 16)})
-			sends[i].DedupID = sends[i].Group
+	p := l.machine.partitions[PartitionID{Queue: 1}]
+	for i := range inFlight + visible {
+		p.lastSeq++
+		m := message{seq: p.lastSeq, sentMs: 1, visibleAtMs: 1, content: newContent(&Send{Group: strconv.Itoa(i)}, "")}
+		if i < inFlight {
+			m.visibleAtMs, m.firstReceiveMs, m.lastReceiveMs, m.receives = 60_001, 1, 1, 1
 		}
-		require.Equal(l, OK, l.apply(1, Command{Kind: KindSend, Sends: sends}).Code)
-	}
-	for received := 0; received < n-rest; received += MaxBatch {
-		require.Len(l, l.receive(1).Messages, MaxBatch)
+		p.add(m)
 	}
 }
 
@@ -60,7 +59,7 @@ func (l *limitTest) receive(nowMs int64) *Result {
 
 func TestInFlightLimitOfAStandardQueue(t *testing.T) {
 	l := newLimitTest(t, false)
-	l.fill(MaxInFlight+20, 20)
+	l.fill(MaxInFlight, 20)
 	require.False(t, l.machine.Receivable(PartitionID{Queue: 1}, 2))
 	require.Equal(t, OverLimit, l.receive(2).Code)
 	// Five places: a receive of ten gets five.
@@ -82,7 +81,7 @@ func TestInFlightLimitOfAStandardQueue(t *testing.T) {
 
 func TestInFlightLimitOfAFIFOQueue(t *testing.T) {
 	l := newLimitTest(t, true)
-	l.fill(MaxInFlight+20, 20)
+	l.fill(MaxInFlight, 20)
 	require.False(t, l.machine.Receivable(PartitionID{Queue: 1}, 2))
 	require.Equal(t, &Result{}, l.receive(2), "no error, just no more messages")
 }
@@ -106,17 +105,16 @@ func TestSessionLimit(t *testing.T) {
 
 func TestKeptResultsLimit(t *testing.T) {
 	l := newLimitTest(t, false)
-	send := func(seq, lowWater uint64) Code {
-		return l.apply(1, Command{Session: 1, Seq: seq, LowWater: lowWater, Kind: KindSend, Sends: []Send{{}}}).Code
+	expire := func(seq, lowWater uint64) Code {
+		return l.apply(1, Command{Session: 1, Seq: seq, LowWater: lowWater, Kind: KindExpire}).Code
 	}
 	for seq := range uint64(MaxKeptResults) {
-		require.Equal(t, OK, send(seq, 0))
+		require.Equal(t, OK, expire(seq, 0))
 	}
-	require.Equal(t, Overloaded, send(MaxKeptResults, 0))
-	require.Equal(t, OK, send(7, 0), "a repeat needs no room")
-	require.Equal(t, MaxKeptResults, l.machine.Totals().Messages)
-	require.Equal(t, OK, send(MaxKeptResults, 1))
-	require.Equal(t, Overloaded, send(MaxKeptResults+1, 1))
+	require.Equal(t, Overloaded, expire(MaxKeptResults, 0))
+	require.Equal(t, OK, expire(7, 0), "a repeat needs no room")
+	require.Equal(t, OK, expire(MaxKeptResults, 1))
+	require.Equal(t, Overloaded, expire(MaxKeptResults+1, 1))
 	require.Equal(t, MaxKeptResults, l.machine.Totals().KeptResults)
 }
 

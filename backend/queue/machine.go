@@ -7,8 +7,8 @@ package queue
 type Machine struct {
 	// nowMs is the greatest time any command carried: the replicated time, in ms since 1970.
 	nowMs int64
-	// nextSweepMs is when sessions and tombstones that are past their time are next looked for. It decides when their memory
-	// is released and nothing else: whoever meets one of them treats it as gone.
+	// nextSweepMs is when sessions and tombstones that are past their time are next looked for. It decides when their
+	// memory is released and nothing else: whoever meets one of them treats it as gone.
 	nextSweepMs int64
 
 	sessions   sessionTable

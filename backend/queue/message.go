@@ -50,7 +50,8 @@ func (c *content) systemAttributes() []byte {
 	return part(c.data, c.bodyBytes+c.attributesBytes, len(c.data))
 }
 
-// part returns data[from:to], nil if that is empty. Its capacity ends with it, so that an append cannot write into what follows.
+// part returns data[from:to], nil if that is empty. Its capacity ends with it, so that an append cannot write into
+// what follows.
 func part(data []byte, from, to int) []byte {
 	if from == to {
 		return nil

@@ -150,8 +150,8 @@ func (m *model) stats(nowMs int64) (stats Stats) {
 }
 
 // TestModel gives random commands to the model, to a machine, and to one that is replaced by its own snapshot now and
-// then. All three must agree on every result, and the machine's reads must foretell them. Commands are repeated at random under
-// their session's number, which must change nothing.
+// then. All three must agree on every result, and the machine's reads must foretell them. Commands are repeated at
+// random under their session's number, which must change nothing.
 func TestModel(t *testing.T) {
 	for _, kind := range []struct{ fifo, perGroup bool }{{false, false}, {true, false}, {true, true}} {
 		t.Run(fmt.Sprintf("fifo=%t,per group=%t", kind.fifo, kind.perGroup), func(t *testing.T) {
@@ -274,7 +274,8 @@ func (r *modelRun) changeVisibility() {
 	}
 }
 
-// repeat sends a command once more. It must be answered as before, but for messages that have moved on, and change nothing.
+// repeat sends a command once more. It must be answered as before, but for messages that have moved on, and change
+// nothing.
 func (r *modelRun) repeat() {
 	past := rapid.SampledFrom(r.past).Draw(r.T, "repeated")
 	r.applyBoth(mustEncode(Command{Kind: KindExpire, Partition: PartitionID{Queue: 1}}))

@@ -12,8 +12,9 @@ const treeDegree = 32
 
 // partition is part of one queue's data.
 //
-// The first group of fields is the truth: it is what a snapshot carries. The second group only answers questions about the truth fast;
-// Restore rebuilds it, and a partition with rebuilt indexes behaves like one that has kept them up over time.
+// The first group of fields is the truth: it is what a snapshot carries. The second group only answers questions
+// about the truth fast; Restore rebuilds it, and a partition with rebuilt indexes behaves like one that has kept them
+// up over time.
 //
 //	              messages, by seq:   1  2  3  4  5  6 ...
 //
@@ -66,7 +67,8 @@ func lessPlace(a, b place) bool {
 	return a.seq < b.seq
 }
 
-// nodePools are lists of unused tree nodes, shared by all partitions of a machine: an idle partition should cost little.
+// nodePools are lists of unused tree nodes, shared by all partitions of a machine: an idle partition should cost
+// little.
 type nodePools struct {
 	messages *btree.FreeListG[message]
 	places   *btree.FreeListG[place]
@@ -95,8 +97,9 @@ func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePoo
 	}
 }
 
-// advance lets everything happen that is due by nowMs: delayed messages and those whose visibility timeout has run out become visible, and
-// what is past its time is removed. Commands call it first, so all of them see the partition as of their own time.
+// advance lets everything happen that is due by nowMs: delayed messages and those whose visibility timeout has run
+// out become visible, and what is past its time is removed. Commands call it first, so all of them see the partition
+// as of their own time.
 func (p *partition) advance(nowMs int64) {
 	if nowMs <= p.advancedMs {
 		return

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// The reads answer for a time nowMs that may be later than that of the last command. They compute what the partition would look
-// like then and never move it there: the clock of one host is not the replicated time, and a message that a read had made
-// visible early on one replica would be delivered there and not on the others.
+// The reads answer for a time nowMs that may be later than that of the last command. They compute what the partition
+// would look like then and never move it there: the clock of one host is not the replicated time, and a message that
+// a read had made visible early on one replica would be delivered there and not on the others.
 
 // Receivable reports whether a receive at nowMs would deliver anything.
 func (m *Machine) Receivable(id PartitionID, nowMs int64) bool {
@@ -176,8 +176,8 @@ func (l *lookAhead) unhide(delayed bool) {
 
 func (l *lookAhead) visible() int { return l.total - l.inFlight - l.delayed }
 
-// anyGroupOpen reports whether a group's first message is visible. Three kinds of groups can be open: those that already
-// are, those that lose their first message to retention, and those whose first message becomes visible.
+// anyGroupOpen reports whether a group's first message is visible. Three kinds of groups can be open: those that
+// already are, those that lose their first message to retention, and those whose first message becomes visible.
 func (l *lookAhead) anyGroupOpen() bool {
 	open := false
 	l.p.ready.Ascend(func(at place) bool {

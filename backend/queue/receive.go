@@ -2,7 +2,8 @@ package queue
 
 import "math"
 
-// receive delivers up to r.Max visible messages and puts them in flight for r.VisibilityMs. That there are none is no error.
+// receive delivers up to r.Max visible messages and puts them in flight for r.VisibilityMs. That there are none is no
+// error.
 func (p *partition) receive(r *Receive) *Result {
 	if p.settings.FIFO {
 		return p.receiveFIFO(r)
@@ -38,8 +39,8 @@ func (p *partition) takeStandard(room int) []message {
 	return taken
 }
 
-// deliver counts one more receive of each message and hides it for visibilityMs. All of them were taken before, so even a
-// timeout of 0 does not deliver a message twice in one result.
+// deliver counts one more receive of each message and hides it for visibilityMs. All of them were taken before, so
+// even a timeout of 0 does not deliver a message twice in one result.
 func (p *partition) deliver(taken []message, visibilityMs int64) *Result {
 	if len(taken) == 0 {
 		return &Result{}

@@ -26,9 +26,11 @@ const (
 	HandleExpired
 	// NotInFlight means a visibility change on a message that does not exist (any more).
 	NotInFlight
-	// VisibilityTooLong means a visibility change that would keep a message in flight for more than MaxVisibilityMs since its receive.
+	// VisibilityTooLong means a visibility change that would keep a message in flight for more than MaxVisibilityMs
+	// since its receive.
 	VisibilityTooLong
-	// Overloaded means a limit of the slot is reached (MaxSessions, MaxKeptResults, MaxPartitions). Nothing was changed.
+	// Overloaded means a limit of the slot is reached (MaxSessions, MaxKeptResults, MaxPartitions). Nothing was
+	// changed.
 	Overloaded
 	// BadCommand means a command, or an entry, that is malformed or out of range. Nothing was changed.
 	BadCommand
@@ -47,8 +49,8 @@ func (c Code) String() string {
 	return fmt.Sprintf("code(%d)", uint8(c))
 }
 
-// Refused reports whether the code says that the command was turned away before it was executed. Such an answer is not kept
-// by the session: the same Seq may be sent again, and is then executed at most once.
+// Refused reports whether the code says that the command was turned away before it was executed. Such an answer is
+// not kept by the session: the same Seq may be sent again, and is then executed at most once.
 func (c Code) Refused() bool {
 	switch c {
 	case NeedSettings, StaleSettings, StaleSession, Overloaded, BadCommand:

@@ -18,8 +18,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the results in testdata/*.txt and the golden bytes")
 
 // TestScripts runs every testdata/*.txt. A script is a list of commands, each followed by what it gives ("  => ..."
-// lines); see testdata/standard.txt for the language. Every command goes through its encoding and Apply, as in a slot, and the state
-// is carried over to a fresh machine by a snapshot after every command: a script passes only if that changes nothing.
+// lines); see testdata/standard.txt for the language. Every command goes through its encoding and Apply, as in a
+// slot, and the state is carried over to a fresh machine by a snapshot after every command: a script passes only if
+// that changes nothing.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)

@@ -167,8 +167,8 @@ func remember(id PartitionID, result *Result) *keptResult {
 	return kept
 }
 
-// repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and those received
-// again since, for they are another receiver's now.
+// repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and
+// those received again since, for they are another receiver's now.
 func (m *Machine) repeat(kept *keptResult) *Result {
 	result := &Result{Code: kept.code, Sent: kept.sent, Codes: kept.codes}
 	p := m.partitions[kept.partition]

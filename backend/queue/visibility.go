@@ -10,9 +10,9 @@ func (p *partition) changeVisibility(changes []VisibilityChange) *Result {
 	return result
 }
 
-// changeOne sets one deadline, counted from now. A message that has become visible again but was not received since may
-// be hidden again. On a standard queue an old handle acts on the current flight (SQS-API.md 4.6); on a FIFO queue it would let a consumer
-// that lost the message unlock the group under the one that has it.
+// changeOne sets one deadline, counted from now. A message that has become visible again but was not received since
+// may be hidden again. On a standard queue an old handle acts on the current flight (SQS-API.md 4.6); on a FIFO queue
+// it would let a consumer that lost the message unlock the group under the one that has it.
 func (p *partition) changeOne(change *VisibilityChange) Code {
 	m, ok := p.get(change.Seq)
 	switch {
@@ -31,8 +31,9 @@ func (p *partition) changeOne(change *VisibilityChange) Code {
 	return OK
 }
 
-// beyondMaxVisibility reports whether a timeout from now would pass MaxVisibilityMs since the receive. SQS states the limit in seconds, so
-// only whole seconds since the receive count: the longest timeout, set right after a receive, is accepted.
+// beyondMaxVisibility reports whether a timeout from now would pass MaxVisibilityMs since the receive. SQS states the
+// limit in seconds, so only whole seconds since the receive count: the longest timeout, set right after a receive, is
+// accepted.
 func (p *partition) beyondMaxVisibility(m *message, visibilityMs int64) bool {
 	elapsedMs := (p.advancedMs - m.lastReceiveMs) / 1000 * 1000
 	return visibilityMs > 0 && elapsedMs+visibilityMs > MaxVisibilityMs
