@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chasqui/metadata/catalog"
+	"chasqui/node"
 	"chasqui/node/rpc"
 
 	"github.com/stretchr/testify/require"
@@ -101,10 +102,10 @@ func TestClientFollowsTheLeader(t *testing.T) {
 			_, err := client.GetQueue(t.Context(), "1", "none")
 			require.ErrorIs(t, err, ErrNoSuchQueue)
 		}
-		start := time.Now()
+		start := c.host.Clock.Now()
 		get()
 		require.Equal(t, []string{"meta-0:1 21", "meta-2:1 21"}, c.takeCalls())
-		require.Zero(t, time.Since(start), "a hint is followed at once")
+		require.Zero(t, node.Since(c.host.Clock, start), "a hint is followed at once")
 		get()
 		require.Equal(t, []string{"meta-2:1 21"}, c.takeCalls())
 		// The leader dies and another is elected.
