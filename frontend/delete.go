@@ -15,11 +15,14 @@ import (
 type handled struct {
 	id, receiptHandle string
 	visibilityMs      int64
-	partition         int
-	handle            queue.Handle
+	// partition is where the message is, or noPartition if the entry is refused without asking.
+	partition int
+	handle    queue.Handle
 	// err is why the entry is refused; nil if it was done.
 	err error
 }
+
+const noPartition = -1
 
 // deleteMessage answers DeleteMessage.
 func (s *Server) deleteMessage(ctx context.Context, c *caller, q *protocol.DeleteMessageRequest) (protocol.Response, error) {
@@ -125,11 +128,12 @@ func (s *Server) handle(ctx context.Context, record *catalog.Queue, kind queue.K
 	for i := range entries {
 		entry := &entries[i]
 		if entry.err != nil {
+			entry.partition = noPartition
 			continue
 		}
 		var ok bool
 		if entry.partition, entry.handle, ok = parseReceiptHandle(record, entry.receiptHandle); !ok {
-			entry.err = receiptHandleInvalid(entry.receiptHandle)
+			entry.partition, entry.err = noPartition, receiptHandleInvalid(entry.receiptHandle)
 			continue
 		}
 		if !slices.Contains(partitions, entry.partition) {
@@ -144,8 +148,8 @@ func (s *Server) handle(ctx context.Context, record *catalog.Queue, kind queue.K
 		var addressed []*handled
 		for i := range entries {
 			entry := &entries[i]
-			if entry.err != nil || entry.partition != partition {
-				continue
+			if entry.partition != partition {
+				continue // and do not touch it: another partition's command may be setting its error
 			}
 			addressed = append(addressed, entry)
 			if kind == queue.KindDelete {
