@@ -17,7 +17,7 @@ func benchJournal(b *testing.B) *Journal {
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, j.Close()) })
 	data := make([]byte, 1<<20)
-	for i := uint64(1); j.Stats().BytesWritten < 40<<20; i++ {
+	for i := uint64(1); j.Stats().BytesWritten < 300<<20; i++ {
 		require.NoError(b, j.Group(99).Append([]Entry{{Index: i, Term: 1, Data: data}}))
 		require.NoError(b, j.Group(99).CompactTo(i))
 	}

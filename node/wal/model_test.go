@@ -3,8 +3,8 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"path"
 	"testing"
@@ -14,6 +14,7 @@ import (
 
 	"chasqui/node"
 	"chasqui/node/nodetest"
+	"chasqui/node/real"
 )
 
 // testDir is deep enough that the names of folders above it matter.
@@ -35,9 +36,12 @@ func smallConfig() Config {
 // hostOn returns a quiet host with the given disk. A call of Fail fails the test.
 func hostOn(t testing.TB, disk node.Disk) node.Host {
 	t.Helper()
-	host := nodetest.RealHost(t)
+	host, err := real.New(real.Options{
+		Name: "host", LogOutput: io.Discard,
+		Fail: func(err error) { t.Errorf("the host ended itself: %v", err) },
+	})
+	require.NoError(t, err)
 	host.Disk = disk
-	host.Log = slog.New(slog.DiscardHandler)
 	return host
 }
 
