@@ -60,7 +60,7 @@ func (c *Call) Context() context.Context {
 	case l.closed:
 		cancel(l.cause)
 	default:
-		c.conn.calls[c.id] = c // an inline handler asks before its call is tracked
+		c.conn.calls[c.id] = c // if track has yet to: the sweep for this deadline must find it
 		if !c.deadline.IsZero() {
 			l.wantAlarmLocked(c.deadline.Sub(l.base))
 		}

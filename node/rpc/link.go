@@ -206,19 +206,13 @@ func (l *link) waitForRoom() {
 		case <-l.room:
 		case <-l.done:
 		}
-		l.resumeReading()
+		l.holding.Store(false)
 		select {
 		case <-l.done:
 			return
 		default:
 		}
 	}
-}
-
-// resumeReading ends a hold. It counts as a sign of life, because the silence was ours.
-func (l *link) resumeReading() {
-	l.reads.Add(1)
-	l.holding.Store(false)
 }
 
 // wantAlarmLocked makes watch call sweep at the given time or before.

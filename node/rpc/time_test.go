@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +78,6 @@ func TestCancelReachesHandler(t *testing.T) {
 			cancel()
 			require.ErrorIs(t, <-result, ErrUnknown)
 			synctest.Wait() // the cancel frame has arrived
-			<-call.Context().Done()
 			require.ErrorIs(t, call.Context().Err(), context.Canceled)
 			call.Reply(nil)
 		}
@@ -118,9 +118,11 @@ func TestLongCallOnQuietConnection(t *testing.T) {
 
 // helloOnly returns a network whose peers shake hands and then do what f does.
 func helloOnly(t *testing.T, f func(net.Conn)) *pipes {
+	var peers sync.WaitGroup
+	t.Cleanup(peers.Wait)
 	return &pipes{func(context.Context, string) (net.Conn, error) {
 		near, far := net.Pipe()
-		go func() {
+		peers.Go(func() {
 			if err := readHello(far); err != nil {
 				t.Error(err)
 			}
@@ -128,7 +130,7 @@ func helloOnly(t *testing.T, f func(net.Conn)) *pipes {
 				t.Error(err)
 			}
 			f(far)
-		}()
+		})
 		return near, nil
 	}}
 }
@@ -278,8 +280,8 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
-// TestDialIsShared starts calls while the dial is under way. All wait for the same one; the call whose deadline passes
-// before the connection stands is not sent.
+// TestDialIsShared starts calls while the dial is under way. All wait for the same one; a call that is given up, or
+// whose deadline passes, before the connection stands is not sent.
 func TestDialIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipeListener()
@@ -298,6 +300,14 @@ func TestDialIsShared(t *testing.T) {
 		p.client.Go(context.Background(), p.address, 30, body, done)
 		p.client.Go(within(t, 100*time.Millisecond), p.address, 30, []byte("late"), done)
 		copy(body, "x") // Go has copied it
+		canceled, cancel := context.WithCancel(context.Background())
+		go func() {
+			_, err := p.client.Call(canceled, p.address, 30, []byte("given up"))
+			results <- err
+		}()
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-results, ErrNotSent)
 		p.client.Go(context.Background(), p.address, 30, []byte("b"), done)
 		require.ErrorIs(t, <-results, ErrNotSent)
 		require.NoError(t, <-results)
