@@ -52,6 +52,8 @@ func TestSendMessage(t *testing.T) {
 		"attribute":          {url, document{"MessageAttributes": attribute("String", "")}, badPrefix + "Message (user) attribute 'n' must contain a non-empty value of type 'String'."},
 		"attribute list":     {url, document{"MessageAttributes": document{"n": document{"DataType": "String", "StringListValues": []string{"a"}}}}, "Bad Request UnsupportedOperation: Message attribute list values in SendMessage operation are not supported."},
 		"system attribute":   {url, document{"MessageSystemAttributes": attribute("String", "v")}, badPrefix + "Message system attribute name 'n' is invalid."},
+		"empty trace":        {url, document{"MessageSystemAttributes": document{"AWSTraceHeader": document{"DataType": "String"}}}, badPrefix + "Message system attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'."},
+		"long trace":         {url, document{"MessageSystemAttributes": document{"AWSTraceHeader": document{"DataType": "String", "StringValue": strings.Repeat("t", 4097)}}}, badPrefix + "Message system attribute 'AWSTraceHeader' must be at most 4096 bytes long."},
 		"delay":              {url, document{"DelaySeconds": 901}, badPrefix + "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."},
 		"negative delay":     {url, document{"DelaySeconds": -1}, badPrefix + "Value -1 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."},
 		"empty group":        {url, document{"MessageGroupId": ""}, badPrefix + "Value  for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length."},
@@ -433,4 +435,22 @@ func TestChangeMessageVisibility(t *testing.T) {
 		require.Equal(t, badPrefix+"Value -1 for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.", s.fails("ChangeMessageVisibility", change(-1)))
 		require.Equal(t, "Bad Request MissingRequiredParameterException: The request must contain the parameter VisibilityTimeout.", s.fails("ChangeMessageVisibility", change(nil)))
 	})
+}
+
+func TestSendsTakeTurns(t *testing.T) {
+	w := newWorld(t)
+	s := w.frontend(t)
+	url := s.create("q", "ChasquiPartitions", "2")
+	used := map[uint16]int{}
+	for range 10 {
+		s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+		require.Len(t, s.receive(url), 1)
+	}
+	for _, command := range w.commands {
+		if command.Kind == queue.KindSend {
+			used[command.Partition.Partition]++
+		}
+	}
+	require.GreaterOrEqual(t, used[0], 5)
+	require.GreaterOrEqual(t, used[1], 5)
 }

@@ -11,9 +11,9 @@ import (
 
 // Limits of the attributes that are JSON documents.
 const (
-	maxPolicyBytes      = 8192
-	maxReceiveCountMost = 1000
-	maxSourceQueues     = 10
+	maxPolicyBytes         = 8192
+	maxReceiveCountLargest = 1000
+	maxSourceQueues        = 10
 )
 
 // parsePolicy checks that a policy is a JSON object and makes it compact, so that equal policies are mostly equal
@@ -56,16 +56,26 @@ func parseRedrivePolicy(a *catalog.Attributes, text string) error {
 		return refuse("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
 	}
 	count, err := strconv.Atoi(strings.Trim(string(policy.Count), `"`))
-	if err != nil || count < 1 || count > maxReceiveCountMost {
+	if err != nil || count < 1 || count > maxReceiveCountLargest {
 		return refuse("Invalid value for maxReceiveCount: " + strings.Trim(string(policy.Count), `"`) + ", valid values are from 1 to 1000 both inclusive.")
 	}
 	policy.Count = strconv.AppendInt(nil, int64(count), 10)
-	canonical, err := json.Marshal(policy)
-	if err != nil {
+	if a.RedrivePolicy, err = canonicalJSON(policy); err != nil {
 		return refuse("Redrive policy is not a valid JSON map.")
 	}
-	a.RedrivePolicy = string(canonical)
 	return nil
+}
+
+// canonicalJSON returns the one form in which a document is kept. It does not escape what only HTML needs escaped: the
+// text would grow, and differ from what was sent.
+func canonicalJSON(document any) (string, error) {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(text.String(), "\n"), nil
 }
 
 // redriveTarget returns the ARN of the dead-letter queue in a policy that parseRedrivePolicy has checked.
@@ -101,10 +111,9 @@ func parseRedriveAllowPolicy(a *catalog.Attributes, text string) error {
 	case policy.Permission != "byQueue" && len(policy.Sources) > 0:
 		return refuse("sourceQueueArns can be given only when redrivePermission is byQueue.")
 	}
-	canonical, err := json.Marshal(policy)
-	if err != nil {
+	var err error
+	if a.RedriveAllowPolicy, err = canonicalJSON(policy); err != nil {
 		return refuse("Redrive allow policy is not a valid JSON map.")
 	}
-	a.RedriveAllowPolicy = string(canonical)
 	return nil
 }

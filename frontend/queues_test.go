@@ -108,6 +108,9 @@ func TestQueueAttributes(t *testing.T) {
 	defaults["SqsManagedSseEnabled"] = "false"
 	require.Equal(t, defaults, get(url, "All"))
 
+	set(url, map[string]string{"RedriveAllowPolicy": `{"sourceQueueArns": ["a<&>b"], "redrivePermission": "byQueue"}`})
+	require.Equal(t, document{"RedriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["a<&>b"]}`}, get(url, "RedriveAllowPolicy"))
+
 	fifo := s.create("f.fifo", "FifoQueue", "true", "ChasquiPartitions", "4")
 	set(fifo, map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "TRUE", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"})
 	all := get(fifo, "All")

@@ -80,7 +80,7 @@ func (s *Server) receive(ctx context.Context, record *catalog.Queue, command *qu
 		result, err := s.receiveFrom(ctx, record, 0, command, wait, wait > 0)
 		return 0, result, err
 	}
-	start := int(s.rotation.Add(1) % uint64(len(record.Slots)))
+	start := int(s.receives.Add(1) % uint64(len(record.Slots)))
 	if command.Receive.AttemptID != "" {
 		// A repeated receive must meet the partition that remembers the attempt before it takes from another.
 		start = groupPartition(record, command.Receive.AttemptID)

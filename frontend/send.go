@@ -139,7 +139,7 @@ func (s *Server) place(record *catalog.Queue, entries []outgoing) []int {
 		return []int{0}
 	}
 	if !record.FIFO {
-		partition := int(s.rotation.Add(1) % uint64(len(record.Slots)))
+		partition := int(s.sends.Add(1) % uint64(len(record.Slots)))
 		for i := range entries {
 			entries[i].partition = partition
 		}

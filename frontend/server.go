@@ -28,9 +28,10 @@ type Server struct {
 	probe probe
 	// draining says that this frontend is about to stop and wants no new work.
 	draining atomic.Bool
-	// rotation counts requests, to spread them over the partitions of standard queues.
-	rotation atomic.Uint64
-	buffers  sync.Pool
+	// sends and receives count requests, to spread them over the partitions of a queue. They are counted apart: a
+	// consumer that sends after each receive would otherwise always meet the same partition.
+	sends, receives atomic.Uint64
+	buffers         sync.Pool
 }
 
 // NewServer returns a server that is not yet listening.

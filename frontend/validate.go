@@ -25,8 +25,8 @@ const (
 	maxWaitSeconds = 20
 	// maxIDBytes bounds message group, deduplication and receive attempt ids.
 	maxIDBytes = 128
-	// maxTraceBytes bounds an X-Amzn-Trace-Id header that travels with a message.
-	maxTraceBytes = 1024
+	// maxTraceBytes bounds the trace header that travels with a message. Real ones have about a hundred bytes.
+	maxTraceBytes = 4096
 )
 
 // traceAttribute is the only message system attribute that a producer can set.
@@ -116,6 +116,10 @@ func checkSystemAttributes(attributes []protocol.MessageAttribute) error {
 		if attributes[i].DataType != "String" || len(attributes[i].Value) == 0 {
 			return invalidParameterText("Message system attribute '" + traceAttribute +
 				"' must contain a non-empty value of type 'String'.")
+		}
+		if len(attributes[i].Value) > maxTraceBytes {
+			return invalidParameterText("Message system attribute '" + traceAttribute + "' must be at most " +
+				strconv.Itoa(maxTraceBytes) + " bytes long.")
 		}
 	}
 	return protocol.CheckAttributes(attributes)

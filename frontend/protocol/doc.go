@@ -6,7 +6,7 @@
 // November 2023 speaks. The older Query protocol (form parameters in, XML out) fits behind the same interface.
 //
 // Reading order: action.go lists the actions, requests.go and responses.go their structs, json.go the codec with
-// jsonreader.go and jsonwriter.go below it. Message attributes, which have rules, a digest and a stored form of their
+// jsonreader.go, jsontext.go and jsonwriter.go below it. Message attributes, which have rules, a digest and a stored form of their
 // own, are in attributes.go, digest.go and stored.go.
 //
 // What goes wrong while decoding is a *[DecodeError]. It carries no error code: one table in package frontend gives
