@@ -40,8 +40,8 @@ type Config struct {
 // The longest wait of a long poll in SQS.
 const maxWait = 20 * time.Second
 
-// DefaultConfig returns the configuration of a server that answers for any host name, with the timeouts that
-// RELIABILITY calls for.
+// DefaultConfig returns the configuration of a server that answers for any host name. Slow clients cannot hold its
+// connections for long, and there is time for the longest poll.
 func DefaultConfig() Config {
 	return Config{
 		DefaultAccount:    "000000000000",

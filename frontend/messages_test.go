@@ -300,6 +300,40 @@ func TestLongPoll(t *testing.T) {
 	}
 }
 
+func TestLongPollIsNotInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.frontend(t)
+		url := s.create("q")
+		w.host.Tasks.Go("observer", func(context.Context) {
+			if pause(w, time.Second) {
+				require.Equal(t, []int64{0, 1}, []int64{s.load.inFlight.Load(), s.load.longPolls.Load()})
+			}
+		})
+		require.Empty(t, s.receive(url, "WaitTimeSeconds", 2))
+		require.Equal(t, []int64{0, 0}, []int64{s.load.inFlight.Load(), s.load.longPolls.Load()})
+	})
+}
+
+func TestDelays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newWorld(t).frontend(t)
+		url := s.create("q", "DelaySeconds", "10")
+		fifo := s.create("f.fifo", "FifoQueue", "true", "ContentBasedDeduplication", "true", "DelaySeconds", "10")
+		s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "at once", "DelaySeconds": 0})
+		s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "soon", "DelaySeconds": 5})
+		s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "as the queue says"})
+		s.ok("SendMessage", document{"QueueUrl": fifo, "MessageBody": "as the queue says", "MessageGroupId": "g", "DelaySeconds": 0})
+		require.Equal(t, []string{"at once"}, bodies(s.receive(url)))
+		require.Empty(t, s.receive(fifo))
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{"soon"}, bodies(s.receive(url)))
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{"as the queue says"}, bodies(s.receive(url)))
+		require.Equal(t, []string{"as the queue says"}, bodies(s.receive(fifo)))
+	})
+}
+
 func TestLongPollEndsWithTheQueue(t *testing.T) {
 	for _, partitions := range []string{"1", "4"} {
 		synctest.Test(t, func(t *testing.T) {
