@@ -35,17 +35,7 @@ type global struct {
 // run carries out one command line. exit is what --help ends with.
 func run(args []string, stdout, stderr io.Writer, exit func(int)) error {
 	cli := commands{global: global{stdout: stdout, stderr: stderr}}
-	parser, err := kong.New(&cli,
-		kong.Name("chasqui"),
-		kong.Description("A distributed message queue that speaks the Amazon SQS API.\n\nStart with: chasqui dev"),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.DefaultEnvars(environmentPrefix),
-		kong.Configuration(loadYAML),
-		kong.Resolvers(&configFile{path: &cli.Config}),
-		kong.Writers(stdout, stderr),
-		kong.Exit(exit),
-	)
+	parser, err := newParser(&cli, exit)
 	if err != nil {
 		return fmt.Errorf("command line: %w", err)
 	}
@@ -54,4 +44,19 @@ func run(args []string, stdout, stderr io.Writer, exit func(int)) error {
 		return fmt.Errorf("%w (see: chasqui --help)", err)
 	}
 	return ctx.Run(&cli.global)
+}
+
+// newParser returns a parser that fills cli in.
+func newParser(cli *commands, exit func(int)) (*kong.Kong, error) {
+	return kong.New(cli,
+		kong.Name("chasqui"),
+		kong.Description("A distributed message queue that speaks the Amazon SQS API.\n\nStart with: chasqui dev"),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars(environmentPrefix),
+		kong.Configuration(loadYAML),
+		kong.Resolvers(&configFile{path: &cli.Config}),
+		kong.Writers(cli.stdout, cli.stderr),
+		kong.Exit(exit),
+	)
 }

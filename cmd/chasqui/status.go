@@ -23,8 +23,8 @@ import (
 const exitUnhealthy exitCode = 1
 
 type statusCommand struct {
-	Data     string        `help:"Data folder of a cluster on this machine (chasqui dev, chasqui up)." default:"./data" type:"path" xor:"where"`
-	Metadata []string      `help:"RPC addresses of the metadata hosts of any cluster, instead of --data. Frontends and balancers are not known then." placeholder:"ADDR,..." xor:"where"`
+	Data     string        `help:"Data folder of a cluster on this machine (chasqui dev, chasqui up)." default:"./data" type:"path"`
+	Metadata []string      `help:"RPC addresses of the metadata hosts of any cluster; --data is not looked at then. Frontends and balancers are not shown." placeholder:"ADDR,..."`
 	Output   string        `help:"Form of the output: table or json." short:"o" enum:"table,json" default:"table"`
 	Timeout  time.Duration `help:"Time a host has to answer." default:"2s"`
 }

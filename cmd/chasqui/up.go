@@ -248,9 +248,9 @@ For the AWS command line and every AWS SDK:
   export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=chasqui AWS_SECRET_ACCESS_KEY=chasqui
 
-  aws sqs create-queue --queue-name hello
-  aws sqs send-message --queue-url http://%[1]s/000000000000/hello --message-body "hello, world"
-  aws sqs receive-message --queue-url http://%[1]s/000000000000/hello
+  aws --endpoint-url $AWS_ENDPOINT_URL_SQS sqs create-queue --queue-name hello
+  aws --endpoint-url $AWS_ENDPOINT_URL_SQS sqs send-message --queue-url http://%[1]s/000000000000/hello --message-body "hello, world"
+  aws --endpoint-url $AWS_ENDPOINT_URL_SQS sqs receive-message --queue-url http://%[1]s/000000000000/hello
 
 Ctrl-C stops it.
 `, address)
