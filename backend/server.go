@@ -19,6 +19,7 @@ import (
 type Server struct {
 	host     node.Host
 	replicas *replication.Node
+	cfg      Config
 	group    replication.Config // what all slots have in common
 	resolve  func(hostID string) (address string, ok bool)
 
@@ -27,11 +28,26 @@ type Server struct {
 	closed bool
 }
 
-// NewServer registers the host's RPCs with server. group holds the settings that all slots share: HostID, timeouts and
-// limits; the rest of it is set per slot. resolve tells where a host answers, for hints to frontends.
-func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, group replication.Config,
+// Config holds a backend host's limits.
+type Config struct {
+	// MaxStateBytes bounds the memory for messages of all slots together. Beyond it sends are refused, so that consumers
+	// can make room; everything else goes on. 0 is no bound. Default 8 GiB.
+	MaxStateBytes int64
+	// Replication holds the settings that all slots share: HostID, timeouts and limits; the rest is set per slot.
+	Replication replication.Config
+}
+
+// DefaultConfig returns the defaults; Replication.HostID remains to be set.
+func DefaultConfig() Config {
+	return Config{MaxStateBytes: 8 << 30, Replication: replication.DefaultConfig()}
+}
+
+// NewServer registers the host's RPCs with server. resolve tells where a host answers, for hints to frontends.
+func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, cfg Config,
 	resolve func(hostID string) (address string, ok bool)) *Server {
-	s := &Server{host: host, replicas: replicas, group: group, resolve: resolve, slots: make(map[uint16]*leader.Slot)}
+	s := &Server{
+		host: host, replicas: replicas, cfg: cfg, group: cfg.Replication, resolve: resolve, slots: make(map[uint16]*leader.Slot),
+	}
 	server.HandleInline(methodExecute, s.execute)
 	server.HandleInline(methodWait, s.wait)
 	server.Handle(methodStats, s.stats)
@@ -110,6 +126,10 @@ func (s *Server) execute(call *rpc.Call) {
 			return
 		}
 	}
+	if kind == queue.KindSend && s.full() {
+		call.Fail(&rpc.RemoteError{Code: rpc.CodeOverloaded, Message: "this host's memory for messages is used up; receive and delete some"})
+		return
+	}
 	slot.Execute(command, call.Deadline(), func(result *queue.Result, err error) {
 		if err != nil {
 			call.Fail(s.remoteError(slot, err))
@@ -159,6 +179,20 @@ func (s *Server) stats(call *rpc.Call) {
 		return
 	}
 	call.Reply(encodeStats(stats, found))
+}
+
+// full tells whether this host holds as many messages as it may.
+func (s *Server) full() bool {
+	if s.cfg.MaxStateBytes == 0 {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var total int64
+	for _, slot := range s.slots {
+		total += slot.StateBytes()
+	}
+	return total > s.cfg.MaxStateBytes
 }
 
 // remoteError keeps "not done" and "unknown" apart on the wire.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chasqui/backend/queue"
@@ -22,7 +23,13 @@ type Slot struct {
 	mu      sync.Mutex // guards the fields below; never held while waiting
 	machine *queue.Machine
 	waits   waitTable
+	sizedMs int64 // replicated time at which stateBytes was last computed
+
+	stateBytes atomic.Int64
 }
+
+// sizeEveryMs spaces the computations of the state's size, which look at every partition.
+const sizeEveryMs = 100
 
 // Start starts this host's replica of a slot. group describes the raft group; its GroupID is the slot's number plus
 // one, as group 0 is the metadata's.
@@ -90,12 +97,8 @@ func (s *Slot) Stats(ctx context.Context, id queue.PartitionID) (stats queue.Sta
 	return stats, ok, nil
 }
 
-// Totals returns the sizes of the slot's state on this host.
-func (s *Slot) Totals() queue.Totals {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.machine.Totals()
-}
+// StateBytes returns about how much the slot's messages take on this host, as of the last tenth of a second of work.
+func (s *Slot) StateBytes() int64 { return s.stateBytes.Load() }
 
 // Close ends all waits and stops the slot's tasks. The replica is closed by its replication.Node.
 func (s *Slot) Close() {
@@ -159,11 +162,23 @@ func (m *machine) Apply(now int64, operations [][]byte) []any {
 		s.waits.touch(command.Partition)
 	}
 	woken := s.wakeTouched(now)
+	if now >= s.sizedMs+sizeEveryMs {
+		s.size(now)
+	}
 	s.mu.Unlock()
 	for _, w := range woken {
 		w.finish(true, nil)
 	}
 	return results
+}
+
+// messageOverheadBytes is about what a message takes besides its bytes: its place in three trees and its ids.
+const messageOverheadBytes = 512
+
+func (s *Slot) size(now int64) {
+	totals := s.machine.Totals()
+	s.sizedMs = now
+	s.stateBytes.Store(totals.Bytes + int64(totals.Messages)*messageOverheadBytes)
 }
 
 // Snapshot captures the state.
@@ -177,5 +192,9 @@ func (m *machine) Snapshot() (replication.Snapshot, error) {
 func (m *machine) Restore(r io.Reader) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.machine.Restore(r)
+	if err := m.machine.Restore(r); err != nil {
+		return err
+	}
+	(*Slot)(m).size(0)
+	return nil
 }

@@ -260,8 +260,8 @@ func (s *Slot) wakeDue(now int64) (woken []*waiter, pause time.Duration) {
 	return woken, pause
 }
 
-// waitingNow returns how many long polls wait, for status and tests.
-func (s *Slot) waitingNow() int {
+// Waiting returns how many long polls wait.
+func (s *Slot) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0

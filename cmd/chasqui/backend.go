@@ -19,6 +19,7 @@ type backendCommand struct {
 	Metadata     []string `help:"RPC addresses of the metadata hosts." required:"" placeholder:"ADDR,..."`
 	Data         string   `help:"Data folder of this host alone." required:"" type:"path" placeholder:"DIR"`
 	Zone         string   `help:"Data center of this host." default:"local"`
+	MaxMemory    int64    `help:"MiB of memory for messages beyond which sends are refused; 0 for no bound." default:"8192"`
 	replicaFlags `embed:""`
 }
 
@@ -62,9 +63,11 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	group := c.group()
-	group.HostID = c.ID
-	server := backend.NewServer(p.host, p.server, replicas, group, book.address)
+	limits := backend.DefaultConfig()
+	limits.MaxStateBytes = c.MaxMemory << 20
+	limits.Replication = c.group()
+	limits.Replication.HostID = c.ID
+	server := backend.NewServer(p.host, p.server, replicas, limits, book.address)
 	p.atStop(server.Close)
 
 	describe := func() metadata.HeartbeatInfo {

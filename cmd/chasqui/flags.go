@@ -28,6 +28,7 @@ type commands struct {
 type global struct {
 	Config   string     `help:"YAML file with flags: at the top level, or below the command's name." placeholder:"FILE" type:"path"`
 	LogLevel slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
+	Pprof    string     `help:"Address for Go's profiler (/debug/pprof); off if empty. Give it to nobody you do not trust." placeholder:"ADDR"`
 
 	stdout, stderr io.Writer
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/http/pprof"
 	"os"
 	"time"
 
@@ -66,8 +68,39 @@ func openProcess(g *global, o processOptions) (*process, error) {
 	p.atStop(p.client.Close)
 	p.server = rpc.NewServer(host, rpc.DefaultConfig())
 	p.atStop(p.closeServer)
+	if err := p.serveProfiles(g.Pprof); err != nil {
+		p.stop()
+		return nil, err
+	}
 	return p, nil
 }
+
+// serveProfiles answers the profiler's requests on an address of its own, if one is given.
+func (p *process) serveProfiles(address string) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := listen(p.host, address, "--pprof")
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: profileHeaderTimeout}
+	p.atStop(func() { p.close("profiler", server.Close) })
+	p.run("profiler", func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// profileHeaderTimeout bounds how long a request to the profiler may take to arrive.
+const profileHeaderTimeout = 5 * time.Second
 
 func (p *process) closeServer() {
 	p.server.Close()
