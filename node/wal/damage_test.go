@@ -33,7 +33,9 @@ func filledDisk(t testing.TB, seed uint64) (*nodetest.MemDisk, []modelGroup) {
 		models[id].append(entries)
 	}
 	// Wait for the spare segment, whose header is the last that is written to it.
+	j.mu.RLock()
 	spare := segmentPath(testDir, j.segments[len(j.segments)-1].id+1)
+	j.mu.RUnlock()
 	require.Eventually(t, func() bool {
 		content, err := disk.Contents(spare)
 		header, bad := decodeSegmentHeader(content)
@@ -80,7 +82,7 @@ func TestFlippedBitsAreReported(t *testing.T) {
 	names := segmentNames(t, disk)
 	rng := rand.New(rand.NewPCG(1, 6))
 	reported := 0
-	const flips = 150
+	const flips = 100
 	for range flips {
 		damaged := disk.CrashKeepingEverything()
 		name := names[rng.IntN(len(names))]
@@ -122,7 +124,14 @@ func TestEveryFrameIsNeeded(t *testing.T) {
 			require.True(t, openDamaged(t, damaged, models[:], fmt.Sprintf("frame %d, byte %d", h.sequence, at)))
 		}
 	}
-	// Without the watermark, damage to the very last frame cannot be told from a torn write. It is cut, and only it.
+	// Without the watermark, the frames behind it still show that a frame was durable.
+	for _, h := range frames[:len(frames)-1] {
+		damaged := disk.CrashKeepingEverything()
+		require.NoError(t, damaged.Corrupt(name, watermarkStart, make([]byte, 2*blockBytes)))
+		flip(t, damaged, name, int64(h.offset)+frameHeaderBytes)
+		require.True(t, openDamaged(t, damaged, models[:], fmt.Sprintf("frame %d without watermark", h.sequence)))
+	}
+	// Damage to the very last frame cannot be told from a torn write then. It is cut, and only it.
 	last := frames[len(frames)-1]
 	torn := disk.CrashKeepingEverything()
 	require.NoError(t, torn.Corrupt(name, watermarkStart, make([]byte, 2*blockBytes)))

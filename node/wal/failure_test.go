@@ -67,6 +67,32 @@ func TestFailedWriteOrSyncIsFinal(t *testing.T) {
 	}
 }
 
+// TestRecoveryHardensWhatItFinds has a sync fail: the system goes on showing the bytes, and a later sync of the file says
+// nothing of them. What a restarted process finds and shows to others must survive a power cut all the same.
+func TestRecoveryHardensWhatItFinds(t *testing.T) {
+	disk := nodetest.NewMemDisk()
+	host, _ := failingHost(t, disk)
+	cfg := smallConfig()
+	cfg.IdleDelay = time.Hour
+	j, err := Open(host, testDir, cfg)
+	require.NoError(t, err)
+	disk.SetFault(func(op nodetest.Op) error {
+		if op.Kind == nodetest.OpSync && op.Name == segmentPath(testDir, 1) {
+			return errors.New("medium error")
+		}
+		return nil
+	})
+	require.ErrorIs(t, j.Group(1).Append([]Entry{{Index: 1}}), ErrPoisoned)
+	require.NoError(t, j.Close())
+	require.Zero(t, openOn(t, disk.CrashLosingEverythingUnsynced(), smallConfig()).Group(1).LastIndex())
+
+	disk.SetFault(nil)
+	j = openOn(t, disk, cfg)
+	require.Equal(t, uint64(1), j.Group(1).LastIndex())
+	after := openOn(t, disk.CrashLosingEverythingUnsynced(), smallConfig())
+	require.Equal(t, uint64(1), after.Group(1).LastIndex())
+}
+
 func TestHungDiskEndsTheHost(t *testing.T) {
 	disk := nodetest.NewMemDisk()
 	host, ended := failingHost(t, disk)

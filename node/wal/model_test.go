@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -59,8 +60,8 @@ func entriesFrom(rng *rand.Rand, first uint64, n, sizeMax int) []Entry {
 	entries := make([]Entry, n)
 	for i := range entries {
 		data := make([]byte, rng.IntN(sizeMax+1))
-		for k := range data {
-			data[k] = byte(rng.Uint32())
+		for k := 0; k+8 <= len(data); k += 8 {
+			binary.LittleEndian.PutUint64(data[k:], rng.Uint64())
 		}
 		entries[i] = Entry{Index: first + uint64(i), Term: 1 + rng.Uint64N(9), Kind: uint8(rng.IntN(4)), AppendedAt: rng.Int64(), Data: data}
 	}
@@ -191,7 +192,7 @@ func randomStep(rng *rand.Rand, m *modelGroup) step {
 }
 
 func TestRandomOperationsMatchTheModel(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			disk := nodetest.NewMemDisk()
@@ -199,12 +200,12 @@ func TestRandomOperationsMatchTheModel(t *testing.T) {
 			cfg.CacheBytes = []int64{0, 16 << 10, 1 << 30}[seed%3]
 			j := openOn(t, disk, cfg)
 			models := make([]modelGroup, 4)
-			for range 1500 {
+			for range 1200 {
 				id := rng.IntN(len(models))
 				s := randomStep(rng, &models[id])
 				require.NoError(t, s.run(j.Group(uint32(id))), s.name)
 				s.change(&models[id])
-				if rng.IntN(40) == 0 {
+				if rng.IntN(60) == 0 {
 					require.NoError(t, models[id].check(j.Group(uint32(id)), false))
 				}
 				if rng.IntN(200) == 0 {

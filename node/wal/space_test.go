@@ -59,7 +59,9 @@ func TestFewEntriesAreCopiedForward(t *testing.T) {
 		require.NoError(t, j.Group(2).CompactTo(busy.last()-min(busy.last(), 4)))
 		require.LessOrEqual(t, j.Stats().Segments, cfg.MaxSegments+3)
 	}
+	j.mu.RLock()
 	require.NotContains(t, j.files, uint64(1))
+	j.mu.RUnlock()
 	require.NoError(t, quiet.check(j.Group(1), false))
 	require.NoError(t, j.Close())
 	j = openOn(t, disk, cfg)
