@@ -150,7 +150,11 @@ func (d *devSystem) start(ctx context.Context, c *devCommand) error {
 // open opens a process for one role, listening for RPC on a free port.
 func (d *devSystem) open(o processOptions) (*process, error) {
 	o.listen, o.listenFlag = anyLocalPort, "--listen"
-	p, err := openProcess(d.global, o)
+	flags := *d.global
+	if len(d.roles) > 0 {
+		flags.Pprof = "" // one profiler shows all roles: they share the operating system process
+	}
+	p, err := openProcess(&flags, o)
 	if err != nil {
 		return nil, err
 	}

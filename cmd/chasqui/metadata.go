@@ -78,13 +78,11 @@ func (c *metadataCommand) start(p *process) error {
 	}
 	p.atStop(server.Close)
 	p.serve(p.rpcAddress(), func(context.Context) (bool, string) {
-		for _, status := range replicas.Replicas() {
-			if status.Leader == "" {
-				return false, "knows no leader"
-			}
-			return true, fmt.Sprintf("%s in term %d, led by %s", status.Role, status.Term, status.Leader)
+		groups := replicas.Replicas()
+		if len(groups) != 1 || groups[0].Leader == "" {
+			return false, "knows no leader"
 		}
-		return false, "has no replica of the catalog"
+		return true, fmt.Sprintf("%s in term %d, led by %s", groups[0].Role, groups[0].Term, groups[0].Leader)
 	})
 	p.host.Log.Info("metadata host serves", "address", p.rpcAddress())
 	return nil
