@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"chasqui/node"
 	"chasqui/node/rpc"
 )
+
+// pendingInterval is the pause between heartbeats while this host is being registered.
+const pendingInterval = 50 * time.Millisecond
 
 // Registrar is a backend host's side of the heartbeat: it describes the host to every metadata host twice a second
 // and hands on what they say of the cluster.
@@ -77,7 +81,11 @@ func (r *Registrar) beat(ctx context.Context, address string) {
 		if err == nil && !r.take(address, answer) {
 			return
 		}
-		if node.Wait(ctx, r.host.Clock, HeartbeatInterval) != nil {
+		pause := HeartbeatInterval
+		if err == nil && answer.Standing == StandingPending {
+			pause = pendingInterval // being registered takes the metadata service a moment, and the host waits for it
+		}
+		if node.Wait(ctx, r.host.Clock, pause) != nil {
 			return
 		}
 	}

@@ -36,6 +36,7 @@ type chunkWriter struct {
 	to io.Writer
 	// chunk is the chunk being filled, with 4 bytes for its length in front.
 	chunk   []byte
+	length  [binary.MaxVarintLen64]byte // of the record being added, encoded
 	records uint64
 	total   uint32
 	written int64
@@ -53,7 +54,7 @@ func newChunkWriter(to io.Writer) *chunkWriter {
 // record adds one record: its length as a varint, then its bytes, which are not kept.
 func (w *chunkWriter) record(data []byte) {
 	w.records++
-	w.add(binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64), uint64(len(data))))
+	w.add(binary.AppendUvarint(w.length[:0], uint64(len(data))))
 	w.add(data)
 }
 

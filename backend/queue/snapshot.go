@@ -126,7 +126,8 @@ func (w *chunkWriter) encode(kind uint64, values int, write func(*rpc.Writer)) {
 	record.ArrayLen(values + 1)
 	record.Uint64(kind)
 	write(record)
-	w.record(record.Finish())
+	w.record(record.Body())
+	record.Discard()
 }
 
 func (s *Snapshot) writeSession(out *chunkWriter, session sessionState) {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"chasqui/chaos/load"
@@ -26,6 +27,7 @@ type Options struct {
 	Body     int           `help:"Bytes of a message body." default:"1024"`
 	Duration time.Duration `help:"Duration of each phase." default:"5s"`
 	Rounds   int           `help:"Rounds; medians are reported." default:"3"`
+	Only     string        `help:"Run only the phases whose name contains this." default:""`
 	Kills    int           `help:"How many times a leader is killed." default:"5"`
 	Output   string        `short:"o" help:"Output: table or json." enum:"table,json" default:"table"`
 }
@@ -81,41 +83,45 @@ func (o *runner) run(out io.Writer) (err error) {
 	return show(out, r)
 }
 
-// measure runs every phase once, each on a queue of its own.
+// measure runs every phase once, batch sizes on queues of their own.
 func (o *runner) measure(c *procs.Cluster, round int) ([]load.Result, error) {
 	ctx := context.Background()
 	var results []load.Result
-	for _, batch := range []int{10, 1} {
-		url, err := load.CreateQueue(c.Endpoint, fmt.Sprintf("bench-%d-%d", round, batch))
-		if err != nil {
-			return nil, err
+	var err error
+	phase := func(name string, queue string, clients, batch int, run func(context.Context, string, load.Options) load.Result) {
+		if err != nil || !strings.Contains(name, o.Only) {
+			return
 		}
-		phase := load.Options{
-			Endpoint: c.Endpoint, QueueURL: url, Clients: o.Clients, Batch: batch, BodyBytes: o.Body, Duration: o.Duration,
+		var url string
+		if url, err = load.CreateQueue(c.Endpoint, fmt.Sprintf("bench-%d-%s", round, queue)); err != nil {
+			return
 		}
-		results = append(results,
-			load.Send(ctx, fmt.Sprintf("HTTP send, batch %d", batch), phase),
-			load.ReceiveDelete(ctx, fmt.Sprintf("HTTP receive+delete, batch %d", batch), phase))
+		results = append(results, run(ctx, name, load.Options{
+			Endpoint: c.Endpoint, QueueURL: url, Clients: clients, Batch: batch, BodyBytes: o.Body, Duration: o.Duration,
+		}))
+		fmt.Fprintln(o.progress, " ", results[len(results)-1])
 	}
-	single := fmt.Sprintf("bench-%d-lone", round)
-	url, err := load.CreateQueue(c.Endpoint, single)
-	if err != nil {
-		return nil, err
+	phase("HTTP send, batch 10", "ten", o.Clients, 10, load.Send)
+	phase("HTTP receive+delete, batch 10", "ten", o.Clients, 10, load.ReceiveDelete)
+	phase("HTTP send, batch 1", "one", o.Clients, 1, load.Send)
+	phase("HTTP receive+delete, batch 1", "one", o.Clients, 1, load.ReceiveDelete)
+	phase("HTTP send, batch 1, one client", "lone", 1, 1, load.Send)
+	path := func(callers int) func(context.Context, string, load.Options) load.Result {
+		return func(ctx context.Context, name string, options load.Options) load.Result {
+			warm := options
+			warm.Duration = time.Millisecond // one send through HTTP gives the partition its settings
+			load.Send(ctx, "warm up", warm)
+			var b *backendLoad
+			if b, err = backendPath(ctx, c, fmt.Sprintf("bench-%d-path", round)); err != nil {
+				return load.Result{Name: name}
+			}
+			defer b.close()
+			return b.Send(ctx, name, callers, o.Body, o.Duration)
+		}
 	}
-	lone := load.Options{Endpoint: c.Endpoint, QueueURL: url, Clients: 1, Batch: 1, BodyBytes: o.Body, Duration: o.Duration}
-	results = append(results, load.Send(ctx, "HTTP send, batch 1, one client", lone))
-	path, err := backendPath(ctx, c, single)
-	if err != nil {
-		return nil, err
-	}
-	defer path.close()
-	results = append(results,
-		path.Send(ctx, "backend path, 2000 pipelined", 2000, o.Body, o.Duration),
-		path.Send(ctx, "backend path, 8 synchronous", 8, o.Body, o.Duration))
-	for _, result := range results {
-		fmt.Fprintln(o.progress, " ", result)
-	}
-	return results, nil
+	phase("backend path, 2000 pipelined", "path", 1, 1, path(2000))
+	phase("backend path, 8 synchronous", "path", 1, 1, path(8))
+	return results, err
 }
 
 type backendLoad struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 
 	"chasqui/backend"
@@ -48,6 +49,9 @@ func (c *backendCommand) Run(g *global) error {
 	return p.await()
 }
 
+// memoryReserve is for what is not messages: the journal's cache, batches on their way, buffers.
+const memoryReserve = 512 << 20
+
 // start puts a backend host together and returns its server.
 func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	self := catalog.Host{ID: c.ID, Address: c.Advertise, Zone: c.Zone}
@@ -65,6 +69,10 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	}
 	limits := backend.DefaultConfig()
 	limits.MaxStateBytes = c.MaxMemory << 20
+	if c.MaxMemory > 0 {
+		// Messages may fill MaxMemory; the garbage beside them may take half as much again.
+		debug.SetMemoryLimit(limits.MaxStateBytes/2*3 + memoryReserve)
+	}
 	limits.Replication = c.group()
 	limits.Replication.HostID = c.ID
 	server := backend.NewServer(p.host, p.server, replicas, limits, book.address)

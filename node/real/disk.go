@@ -71,7 +71,7 @@ func (d *disk) open(op, name string, flags int) (node.File, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	return file{f}, nil
+	return &file{f: f}, nil
 }
 
 // Rename moves a file, replacing what is there.
@@ -171,24 +171,29 @@ func (l *lock) Close() error {
 }
 
 // file is an open file of the operating system.
-type file struct{ f *os.File }
+type file struct {
+	f      *os.File
+	direct direct
+}
 
-var _ node.File = file{}
+var _ node.File = (*file)(nil)
 
 // ReadAt reads len(p) bytes at offset, or fewer with an error.
-func (f file) ReadAt(p []byte, offset int64) (int, error) { return f.f.ReadAt(p, offset) }
+func (f *file) ReadAt(p []byte, offset int64) (int, error) {
+	return f.direct.read(f.f, p, offset)
+}
 
 // WriteAt writes p at offset. With an error, some of p may have been written.
-func (f file) WriteAt(p []byte, offset int64) (int, error) {
-	n, err := f.f.WriteAt(p, offset)
+func (f *file) WriteAt(p []byte, offset int64) (int, error) {
+	n, err := f.direct.write(f.f, p, offset)
 	return n, translate(err)
 }
 
 // Close closes the file without making anything durable.
-func (f file) Close() error { return f.f.Close() }
+func (f *file) Close() error { return errors.Join(f.direct.close(), f.f.Close()) }
 
 // Size returns the length in bytes.
-func (f file) Size() (int64, error) {
+func (f *file) Size() (int64, error) {
 	info, err := f.f.Stat()
 	if err != nil {
 		return 0, err
@@ -197,7 +202,7 @@ func (f file) Size() (int64, error) {
 }
 
 // Truncate sets the length.
-func (f file) Truncate(size int64) error { return translate(f.f.Truncate(size)) }
+func (f *file) Truncate(size int64) error { return translate(f.f.Truncate(size)) }
 
 // Sync makes the bytes and the length durable.
-func (f file) Sync() error { return translate(syncData(f.f)) }
+func (f *file) Sync() error { return translate(syncData(f.f)) }

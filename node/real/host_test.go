@@ -3,6 +3,8 @@ package real_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,4 +96,40 @@ func TestFailEndsTheProcess(t *testing.T) {
 	require.Equal(t, real.ExitFailed, exit.ExitCode())
 	require.Contains(t, string(output), "fsync went wrong")
 	require.Contains(t, string(output), "host=doomed")
+}
+
+// TestAlignedAndOtherReadsAndWritesAgree mixes requests that go past the page cache with ones that do not.
+func TestAlignedAndOtherReadsAndWritesAgree(t *testing.T) {
+	host, err := real.New(real.Options{Name: "aligned", DataDir: t.TempDir()})
+	require.NoError(t, err)
+	defer host.Tasks.Stop()
+	f, err := host.Disk.Create("file")
+	require.NoError(t, err)
+	want := make([]byte, 300_000)
+	random := rand.New(rand.NewPCG(1, 2))
+	buffer := make([]byte, 1<<20) // at the start of a page
+	for range 300 {
+		n, offset := random.IntN(40_000)+1, random.IntN(200_000)
+		if random.IntN(2) == 0 {
+			n, offset = n/4096*4096+4096, offset/4096*4096
+		}
+		for i := range buffer[:n] {
+			buffer[i] = byte(random.Uint32())
+		}
+		copy(want[offset:], buffer[:n])
+		_, err := f.WriteAt(buffer[:n], int64(offset))
+		require.NoError(t, err)
+	}
+	size, err := f.Size()
+	require.NoError(t, err)
+	want = want[:size]
+	n, err := f.ReadAt(buffer, 0)
+	require.ErrorIs(t, err, io.EOF, "an aligned read goes over the end")
+	require.True(t, bytes.Equal(want, buffer[:n]))
+	odd := make([]byte, size-1)
+	_, err = f.ReadAt(odd, 1)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want[1:], odd))
+	require.NoError(t, f.Sync())
+	require.NoError(t, f.Close())
 }

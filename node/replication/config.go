@@ -50,7 +50,7 @@ type Config struct {
 	PendingBytesMax int
 
 	// SnapshotBytes is how much log may follow the newest snapshot before the next one is taken; while the state is
-	// larger than this, the state's size is used, so that snapshots at most double the bytes written. Default 64 MiB.
+	// larger than this, the state's size is used, so that snapshots at most double the bytes written. Default 128 MiB.
 	SnapshotBytes int64
 	// SnapshotEntries is the same bound in entries. Default 65,536.
 	SnapshotEntries uint64
@@ -71,7 +71,7 @@ func DefaultConfig() Config {
 		BatchOperationsMax: 4096,
 		Linger:             300 * time.Microsecond,
 		PendingBytesMax:    64 << 20,
-		SnapshotBytes:      64 << 20,
+		SnapshotBytes:      128 << 20,
 		SnapshotEntries:    65536,
 		TrailingBytes:      32 << 20,
 		CheckInterval:      time.Second,

@@ -23,10 +23,11 @@ func (r *Replica) housekeeping(ctx context.Context) {
 		}
 		if _, known := r.Leader(); slow && known {
 			slow = false
-			r.endSlowStart()
+			r.setHeartbeat(r.IsLeader())
 		}
 		if leads := r.IsLeader(); leads != wasLeader {
 			wasLeader = leads
+			r.setHeartbeat(leads)
 			r.node.host.Log.Info("leadership changed", "group", r.cfg.Name, "leader", leads, "term", r.current().raft.CurrentTerm())
 		}
 		if r.snapshotDue() {
@@ -38,12 +39,23 @@ func (r *Replica) housekeeping(ctx context.Context) {
 	}
 }
 
-func (r *Replica) endSlowStart() {
+// leaderHeartbeatFactor stretches the heartbeat timeout of a leader, for whom it means only the pace of its heartbeats:
+// a tenth to a fifth of it. The library's pace suits a network that loses packets; every heartbeat costs both hosts a
+// round through raft's main loop, and there is one per follower and group. At twice the pace a follower still hears
+// two to five heartbeats within its own timeout.
+const leaderHeartbeatFactor = 2
+
+// setHeartbeat sets the timeout after which this replica campaigns, or by which it paces its heartbeats.
+func (r *Replica) setHeartbeat(leads bool) {
+	timeout := r.cfg.HeartbeatTimeout
+	if leads {
+		timeout *= leaderHeartbeatFactor
+	}
 	running := r.current().raft
 	conf := running.ReloadableConfig()
-	conf.HeartbeatTimeout, conf.ElectionTimeout = r.cfg.HeartbeatTimeout, r.cfg.HeartbeatTimeout
+	conf.HeartbeatTimeout, conf.ElectionTimeout = timeout, timeout
 	if err := running.ReloadConfig(conf); err != nil {
-		r.node.host.Log.Error("set election timeout", "group", r.cfg.Name, "error", err)
+		r.node.host.Log.Error("set heartbeat timeout", "group", r.cfg.Name, "error", err)
 	}
 }
 

@@ -44,6 +44,9 @@ const (
 	snapshotMagic      = "chqsnap"
 	snapshotVersion    = 1
 	snapshotChunkBytes = 1 << 20
+	// snapshotBlockBytes is what the file is read and written by, whatever the chunks in it are: a multiple of any
+	// disk's block, in memory that the runtime places at the start of a page.
+	snapshotBlockBytes = 1 << 20
 	snapshotMetaMax    = 64 << 10
 	snapshotTrailer    = 4 + 4 + 8
 	// snapshotsKept is two, so that one that turns out unreadable does not leave the host without any.
@@ -254,9 +257,13 @@ func (s *snapshotStore) prune() error {
 	return nil
 }
 
+// snapshotReader returns the bytes of a snapshot's chunks, each verified before any of it is returned. It reads the file
+// in whole blocks, which a disk can hand over without a copy in the page cache.
 type snapshotReader struct {
 	file   node.File
-	offset int64
+	offset int64  // in the file, of the next chunk
+	block  []byte // the block that was read last, and where it is in the file
+	at     int64
 	total  int64 // bytes promised by the trailer
 	read   int64 // bytes of verified chunks
 	chunk  []byte
@@ -278,8 +285,8 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 
 func (r *snapshotReader) next() error {
 	var head [8]byte
-	if _, err := r.file.ReadAt(head[:], r.offset); err != nil {
-		return fmt.Errorf("%w: read chunk at %d: %w", ErrSnapshotCorrupt, r.offset, err)
+	if err := r.fill(head[:]); err != nil {
+		return err
 	}
 	size := binary.LittleEndian.Uint32(head[:])
 	if size == 0 {
@@ -295,15 +302,48 @@ func (r *snapshotReader) next() error {
 		r.buffer = make([]byte, snapshotChunkBytes)
 	}
 	chunk := r.buffer[:size]
-	if _, err := r.file.ReadAt(chunk, r.offset+8); err != nil {
-		return fmt.Errorf("%w: read chunk at %d: %w", ErrSnapshotCorrupt, r.offset, err)
+	if err := r.fill(chunk); err != nil {
+		return err
 	}
 	if crc32.Checksum(chunk, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
-		return fmt.Errorf("%w: checksum of chunk at %d", ErrSnapshotCorrupt, r.offset)
+		return fmt.Errorf("%w: checksum of the chunk before %d", ErrSnapshotCorrupt, r.offset)
 	}
 	r.chunk = chunk
 	r.read += int64(size)
-	r.offset += 8 + int64(size)
+	return nil
+}
+
+// fill reads the next len(p) bytes of the file.
+func (r *snapshotReader) fill(p []byte) error {
+	for len(p) > 0 {
+		have := r.at + int64(len(r.block)) - r.offset
+		if have <= 0 {
+			if err := r.readBlock(); err != nil {
+				return err
+			}
+			continue
+		}
+		n := copy(p, r.block[r.offset-r.at:])
+		p = p[n:]
+		r.offset += int64(n)
+	}
+	return nil
+}
+
+// readBlock reads the block of the file that holds offset.
+func (r *snapshotReader) readBlock() error {
+	if r.block == nil {
+		r.block = make([]byte, 0, snapshotBlockBytes)
+	}
+	r.at = r.offset / snapshotBlockBytes * snapshotBlockBytes
+	n, err := r.file.ReadAt(r.block[:snapshotBlockBytes], r.at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: read at %d: %w", ErrSnapshotCorrupt, r.at, err)
+	}
+	r.block = r.block[:n]
+	if r.at+int64(n) <= r.offset {
+		return fmt.Errorf("%w: ends at %d", ErrSnapshotCorrupt, r.offset)
+	}
 	return nil
 }
 
@@ -315,8 +355,9 @@ type snapshotSink struct {
 	id     string
 	file   node.File
 	index  uint64
-	offset int64
-	buffer []byte
+	offset int64  // in the file, of block
+	block  []byte // what comes next in the file
+	buffer []byte // the chunk being filled, with room for its head
 	total  int64
 	done   bool
 }
@@ -325,11 +366,30 @@ var _ raft.SnapshotSink = (*snapshotSink)(nil)
 
 func (k *snapshotSink) ID() string { return k.id }
 
+// append adds bytes to the file, a block at a time.
 func (k *snapshotSink) append(b []byte) error {
-	if _, err := k.file.WriteAt(b, k.offset); err != nil {
+	for len(b) > 0 {
+		if k.block == nil {
+			k.block = make([]byte, 0, snapshotBlockBytes)
+		}
+		n := min(len(b), cap(k.block)-len(k.block))
+		k.block = append(k.block, b[:n]...)
+		b = b[n:]
+		if len(k.block) == cap(k.block) {
+			if err := k.writeBlock(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (k *snapshotSink) writeBlock() error {
+	if _, err := k.file.WriteAt(k.block, k.offset); err != nil {
 		return err
 	}
-	k.offset += int64(len(b))
+	k.offset += int64(len(k.block))
+	k.block = k.block[:0]
 	return nil
 }
 
@@ -384,7 +444,7 @@ func (k *snapshotSink) finish() error {
 	var trailer [snapshotTrailer]byte
 	binary.LittleEndian.PutUint64(trailer[8:], uint64(k.total))
 	binary.LittleEndian.PutUint32(trailer[4:], crc32.Checksum(trailer[8:], castagnoli))
-	if err := k.append(trailer[:]); err != nil {
+	if err := errors.Join(k.append(trailer[:]), k.writeBlock()); err != nil {
 		return fmt.Errorf("write end of snapshot %s: %w", k.id, err)
 	}
 	if err := k.file.Sync(); err != nil {

@@ -41,6 +41,9 @@ func (w *Writer) Finish() []byte {
 	return body
 }
 
+// Body returns what has been written so far; it is valid until the next call of any method.
+func (w *Writer) Body() []byte { return w.buffer.Bytes() }
+
 // Len returns how many bytes have been written so far.
 func (w *Writer) Len() int { return w.buffer.Len() }
 

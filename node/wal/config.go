@@ -42,7 +42,7 @@ type Config struct {
 	// RelocateBytes bounds the live bytes of the oldest segment that are copied forward to free it. Default 8 MiB;
 	// a quarter of the segment is a second bound, so that copying always gains room.
 	RelocateBytes int64
-	// CacheBytes bounds the data bytes of recent entries kept in memory, over all groups. Default 64 MiB. 0 keeps none.
+	// CacheBytes bounds the data bytes of recent entries kept in memory, over all groups. Default 32 MiB. 0 keeps none.
 	CacheBytes int64
 	// FrameBytes bounds what one write gathers, except that a single larger entry is written alone. Default 4 MiB.
 	FrameBytes int
@@ -66,7 +66,7 @@ func DefaultConfig() Config {
 		SpareSegments:  1,
 		MaxSegments:    16,
 		RelocateBytes:  8 << 20,
-		CacheBytes:     64 << 20,
+		CacheBytes:     32 << 20,
 		FrameBytes:     4 << 20,
 		QueueDepth:     1024,
 		SlowWrite:      500 * time.Millisecond,

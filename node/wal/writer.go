@@ -92,12 +92,16 @@ type watermarkState struct {
 
 // newWriter continues behind the recovered tail. A new journal gets its first segment here, so that Open reports a full
 // disk.
+// frameBufferBytes is what the frame's buffer begins with. It is large enough for the runtime to place it, and whatever
+// it grows to, at the start of a memory page, so that a disk can take frames from it without copying.
+const frameBufferBytes = 64 << 10
+
 func newWriter(j *Journal, watch *watch, a *allocator, tail recovered) (*writer, error) {
 	w := &writer{
 		journal: j, watch: watch, allocator: a,
 		current: tail.current, end: tail.end, sequence: tail.sequence, chain: tail.chain,
 		staged: map[uint32]bounds{}, lazy: map[uint32]uint64{},
-		frame: frame{salt: j.salt},
+		frame: frame{salt: j.salt, buffer: make([]byte, 0, frameBufferBytes)},
 		idle:  j.host.Clock.NewTimer(j.cfg.IdleDelay),
 	}
 	w.watermark = tail.watermark
