@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -121,6 +122,16 @@ func (c *upCommand) plan(host node.Host) (*cluster.File, error) {
 	return file, file.Save(host.Disk)
 }
 
+// shareOfCores tells a child to use half of the machine's cores. Ten processes that each take all of them for their own
+// wake one another's idle threads all the time, which on two cores costs a quarter of the throughput. GOMAXPROCS, if it
+// is set, wins.
+func shareOfCores() []string {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("GOMAXPROCS=%d", max(1, runtime.NumCPU()/2))}
+}
+
 func (c *upCommand) startAll(g *global, file *cluster.File, children *supervisor.Supervisor) error {
 	executable, err := os.Executable()
 	if err != nil {
@@ -132,7 +143,7 @@ func (c *upCommand) startAll(g *global, file *cluster.File, children *supervisor
 		if g.Config != "" {
 			args = append([]string{"--config=" + g.Config}, args...)
 		}
-		child := supervisor.Child{Name: p.ID, Path: executable, Args: args, LogFile: p.Log, NoRestart: c.NoRestart}
+		child := supervisor.Child{Name: p.ID, Path: executable, Args: args, LogFile: p.Log, Env: shareOfCores(), NoRestart: c.NoRestart}
 		if err := children.Start(child); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ const (
 	// frames.
 	readBufferBytes = 64 << 10
 	// keepBufferBytes is the largest write buffer that is kept for reuse; a larger one was for a burst.
-	keepBufferBytes = 1 << 20
+	keepBufferBytes = 4 << 20
 	// smallBatchBytes is the size of a batch that the flusher finds too small to write before it has let other
 	// goroutines run once, who may be about to add to it.
 	smallBatchBytes = 4 << 10

@@ -27,6 +27,8 @@ type Child struct {
 	// LogFile receives the child's standard output and standard error; it is created if missing and appended to.
 	// Empty means the output is dropped.
 	LogFile string
+	// Env holds variables ("NAME=value") that the child gets on top of this process's own.
+	Env []string
 	// NoRestart leaves the child dead when it ends.
 	NoRestart bool
 }

@@ -124,6 +124,7 @@ func (s *Supervisor) launch(ctx context.Context, running *runningChild) (*exec.C
 	child := running.child
 	cmd := exec.Command(child.Path, child.Args...)
 	cmd.SysProcAttr = processAttributes()
+	cmd.Env = append(os.Environ(), child.Env...)
 	if child.LogFile != "" {
 		log, err := os.OpenFile(child.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 		if err != nil {
