@@ -106,7 +106,7 @@ func (o *runner) measure(c *procs.Cluster, round int) ([]load.Result, error) {
 	phase("HTTP send, batch 1", "one", o.Clients, 1, load.Send)
 	phase("HTTP receive+delete, batch 1", "one", o.Clients, 1, load.ReceiveDelete)
 	phase("HTTP send, batch 1, one client", "lone", 1, 1, load.Send)
-	path := func(callers int) func(context.Context, string, load.Options) load.Result {
+	path := func(callers, batch int) func(context.Context, string, load.Options) load.Result {
 		return func(ctx context.Context, name string, options load.Options) load.Result {
 			warm := options
 			warm.Duration = time.Millisecond // one send through HTTP gives the partition its settings
@@ -116,11 +116,12 @@ func (o *runner) measure(c *procs.Cluster, round int) ([]load.Result, error) {
 				return load.Result{Name: name}
 			}
 			defer b.close()
-			return b.Send(ctx, name, callers, o.Body, o.Duration)
+			return b.Send(ctx, name, callers, batch, o.Body, o.Duration)
 		}
 	}
-	phase("backend path, 2000 pipelined", "path", 1, 1, path(2000))
-	phase("backend path, 8 synchronous", "path", 1, 1, path(8))
+	phase("backend path, 2000 pipelined", "path", 1, 1, path(2000, 1))
+	phase("backend path, 200 batches of 10", "path", 1, 1, path(200, 10))
+	phase("backend path, 8 synchronous", "path", 1, 1, path(8, 1))
 	return results, err
 }
 

@@ -56,8 +56,9 @@ func (b *Backend) Close() {
 // Slot is the slot of the queue's first partition.
 func (b *Backend) Slot() uint16 { return b.queue.Slots[0] }
 
-// Send lets callers send single messages side by side: 8 callers are synchronous clients, thousands a pipeline.
-func (b *Backend) Send(ctx context.Context, name string, callers, bodyBytes int, duration time.Duration) Result {
+// Send lets callers send side by side, batch messages (1 to 10) per command: 8 callers are synchronous clients,
+// thousands a pipeline.
+func (b *Backend) Send(ctx context.Context, name string, callers, batch, bodyBytes int, duration time.Duration) Result {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	body := make([]byte, bodyBytes)
@@ -69,11 +70,11 @@ func (b *Backend) Send(ctx context.Context, name string, callers, bodyBytes int,
 		wait.Go(func() {
 			for ctx.Err() == nil {
 				begin := time.Now()
-				if err := b.send(id.Add(1), body); err != nil {
+				if err := b.send(id.Add(1), batch, body); err != nil {
 					all.failed(err)
 					continue
 				}
-				all.done(begin, 1)
+				all.done(begin, batch)
 			}
 		})
 	}
@@ -85,13 +86,17 @@ func (b *Backend) Send(ctx context.Context, name string, callers, bodyBytes int,
 	return r
 }
 
-func (b *Backend) send(id uint64, body []byte) error {
+func (b *Backend) send(id uint64, batch int, body []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	send := queue.Send{Body: body, SenderID: b.queue.Account}
-	binary.BigEndian.PutUint64(send.MessageID[:], id)
+	sends := make([]queue.Send, batch)
+	for i := range sends {
+		sends[i] = queue.Send{Body: body, SenderID: b.queue.Account}
+		binary.BigEndian.PutUint64(sends[i].MessageID[:], id)
+		sends[i].MessageID[8] = byte(i)
+	}
 	result, err := b.client.Do(ctx, b.Slot(), &queue.Command{
-		Partition: b.partition, SettingsVersion: b.queue.Version, Kind: queue.KindSend, Sends: []queue.Send{send},
+		Partition: b.partition, SettingsVersion: b.queue.Version, Kind: queue.KindSend, Sends: sends,
 	}, 0)
 	if err != nil {
 		return err
