@@ -55,7 +55,7 @@ func replay(t *testing.T, s *testServer, recorded *exchange, seen *sightings) {
 		"X-Amz-Target", recorded.RequestHeaders["X-Amz-Target"],
 		"Authorization", "AWS4-HMAC-SHA256 Credential=360888705397/20250610/us-west-2/sqs/aws4_request, SignedHeaders=host, Signature=0")
 	require.Equal(t, http.StatusOK, answer.status, "%s: %s", body, answer.body)
-	require.Equal(t, recorded.ResponseHeaders["Content-Type"], answer.header.Get("Content-Type"))
+	require.Equal(t, []string{recorded.ResponseHeaders["Content-Type"]}, answer.header["Content-Type"])
 	if recorded.ResponseBody == "" {
 		require.Empty(t, answer.body)
 		return

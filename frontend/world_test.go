@@ -285,7 +285,7 @@ type testServer struct {
 // reply is an answer.
 type reply struct {
 	status int
-	header http.Header
+	header map[string][]string // names as they were set, some of them not in the form of net/http
 	body   []byte
 }
 

@@ -23,7 +23,7 @@ func TestManagerRegistersAndAssignsOnce(t *testing.T) {
 		require.Equal(t, StandingPending, answer.Standing)
 		require.Empty(t, answer.Topology.Slots)
 		synctest.Wait() // the heartbeat has woken the manager
-		answer = c.beat(backendHost(1))
+		c.beat(backendHost(1))
 		synctest.Wait()
 		require.Equal(t, []string{"backend-0", "backend-1"}, hostIDs(c.servers[0].topology()))
 		require.Empty(t, c.servers[0].topology().Slots, "two of three hosts are not enough")

@@ -149,7 +149,7 @@ func (n *Node) handleVote(call *rpc.Call) {
 	resp, err := n.receive(call, func(d *decoder) (any, error) {
 		v, err := decodeVoteRequest(d)
 		return &raft.RequestVoteRequest{
-			RPCHeader: v.header, Term: v.term, Candidate: v.header.Addr, LastLogIndex: v.lastIndex,
+			RPCHeader: v.header, Term: v.term, LastLogIndex: v.lastIndex,
 			LastLogTerm: v.lastTerm, LeadershipTransfer: v.leadershipTransferRequested,
 		}, err
 	})
