@@ -1,12 +1,15 @@
 # The targets that people and CI use. "make" alone lists them.
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The tool is of the same version as the package in go.mod. It does not become a dependency of ours.
+FAILPOINT_CTL = go run github.com/pingcap/failpoint/failpoint-ctl@$$(go list -m -f '{{.Version}}' github.com/pingcap/failpoint)
+RACED := ./node/... ./backend/... ./metadata/... ./frontend/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check fmt
+.PHONY: help build run test fmt lint wasm race failpoints check bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/chasqui
 	go build -o bin/chasqui ./cmd/chasqui
@@ -14,15 +17,33 @@ build: ## build bin/chasqui
 run: build ## build, then run the whole system in one process on 127.0.0.1:9324
 	bin/chasqui dev
 
-test: ## run all tests
+test: ## run all tests, those that kill real processes included
 	go test ./...
 
 fmt: ## format all Go files
 	gofmt -w .
 
-check: ## what CI runs: gofmt, vet, staticcheck, race tests, wasip1 build
+lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...
-	go test -race ./...
+
+wasm: ## build and vet for wasip1, the form in which a simulator runs the product
 	GOOS=wasip1 GOARCH=wasm go build -o /dev/null ./cmd/chasqui
+	GOOS=wasip1 GOARCH=wasm go vet ./cmd/chasqui
+
+race: ## run the tests of the parts with the race detector
+	go test -race $(RACED)
+
+failpoints: ## end processes at the failpoints of the journal, on a rewritten copy of the tree
+	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	cp -R go.mod go.sum node "$$copy"; \
+	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
+	cd "$$copy"; go vet -tags failpoint ./node/wal; \
+	go test -tags failpoint -run Failpoint ./node/wal
+
+check: lint wasm race failpoints test ## everything that must pass, with the race detector
+
+bench: build ## build, then measure
+	go build -o bin/bench ./cmd/bench
+	bin/bench
