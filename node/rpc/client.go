@@ -49,11 +49,16 @@ func NewClient(host node.Host, config Config) *Client {
 // caller. The error is a *RemoteError, or has exactly one of ErrNotSent and ErrUnknown in its chain. When ctx ends
 // first, the handler's context is ended too, as soon as the network carries the news.
 func (c *Client) Call(ctx context.Context, address string, m Method, body []byte) ([]byte, error) {
+	return c.CallParts(ctx, address, m, body)
+}
+
+// CallParts is Call with a body of several parts, one after the other. Large parts need not be joined first.
+func (c *Client) CallParts(ctx context.Context, address string, m Method, body ...[]byte) ([]byte, error) {
 	w, ok := c.waiters.Get().(*waiter)
 	if !ok {
 		w = &waiter{answer: make(chan answer, 1)}
 	}
-	conn, id, err := c.begin(ctx, address, m, body, pendingCall{waiter: w})
+	conn, id, err := c.begin(ctx, address, m, pendingCall{waiter: w}, body...)
 	if err != nil {
 		c.waiters.Put(w)
 		return nil, err
@@ -86,7 +91,7 @@ func (c *Client) Go(ctx context.Context, address string, m Method, body []byte, 
 		}
 		done(body, err)
 	}
-	_, _, err := c.begin(ctx, address, m, body, pendingCall{done: wrapped})
+	_, _, err := c.begin(ctx, address, m, pendingCall{done: wrapped}, body)
 	if err == nil {
 		return
 	}
@@ -131,14 +136,14 @@ func callError(address string, m Method, err error) error {
 }
 
 // begin hands the request to the connection of its address. The error has ErrNotSent in its chain.
-func (c *Client) begin(ctx context.Context, address string, m Method, body []byte, call pendingCall) (*clientConn, uint64, error) {
+func (c *Client) begin(ctx context.Context, address string, m Method, call pendingCall, body ...[]byte) (*clientConn, uint64, error) {
 	refuse := func(cause error) (*clientConn, uint64, error) {
 		return nil, 0, callError(address, m, fmt.Errorf("%w: %w", ErrNotSent, cause))
 	}
 	if err := ctx.Err(); err != nil {
 		return refuse(err)
 	}
-	if size := headerBytes + len(body); size > c.config.MaxFrameBytes {
+	if size := headerBytes + totalBytes(body); size > c.config.MaxFrameBytes {
 		return refuse(fmt.Errorf("frame of %d bytes, the limit is %d", size, c.config.MaxFrameBytes))
 	}
 	deadline, _ := ctx.Deadline()

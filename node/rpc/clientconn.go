@@ -157,7 +157,7 @@ func (c *clientConn) remaining(deadline time.Time) (uint32, time.Duration, error
 }
 
 // begin takes a call. With an error it has not been taken and call is not finished.
-func (c *clientConn) begin(m Method, body []byte, deadline time.Time, call pendingCall) (uint64, error) {
+func (c *clientConn) begin(m Method, body [][]byte, deadline time.Time, call pendingCall) (uint64, error) {
 	remainingMS, alarm, err := c.remaining(deadline)
 	if err != nil {
 		return 0, err
@@ -166,7 +166,7 @@ func (c *clientConn) begin(m Method, body []byte, deadline time.Time, call pendi
 		call.deadline = alarm
 	}
 	id := c.ids.Add(1)
-	h := makeHeader(frameRequest, id, uint16(m), remainingMS, body)
+	h := makeHeader(frameRequest, id, uint16(m), remainingMS, body...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -177,10 +177,10 @@ func (c *clientConn) begin(m Method, body []byte, deadline time.Time, call pendi
 	}
 	if c.open {
 		call.start = c.appended
-		err = c.appendLocked(&h, body)
+		err = c.appendLocked(&h, body...)
 	} else {
 		call.start = notWritten
-		err = c.waitLocked(waitingRequest{id, m, bytes.Clone(body), deadline})
+		err = c.waitLocked(waitingRequest{id, m, bytes.Join(body, nil), deadline})
 	}
 	if err != nil {
 		return 0, err
@@ -222,8 +222,8 @@ func (c *clientConn) giveUpLocked(id uint64, call pendingCall, cause error) erro
 	if call.start == notWritten {
 		return fmt.Errorf("%w: %w", ErrNotSent, cause) // sendWaiting will not find it
 	}
-	h := makeHeader(frameCancel, id, 0, 0, nil)
-	if err := c.appendLocked(&h, nil); err != nil {
+	h := makeHeader(frameCancel, id, 0, 0)
+	if err := c.appendLocked(&h); err != nil {
 		// The cancel only saves the server work: the outcome is unknown with or without it.
 		c.host.Log.Debug("cancel frame not sent", "err", err)
 	}

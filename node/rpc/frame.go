@@ -72,21 +72,33 @@ type frame struct {
 // header is the first headerBytes bytes of a frame.
 type header [headerBytes]byte
 
-// makeHeader returns the header of a frame with this body, checksum included.
-func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, body []byte) header {
+// makeHeader returns the header of a frame whose body is these parts one after the other, checksum included.
+func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, body ...[]byte) header {
 	var h header
-	binary.BigEndian.PutUint32(h[0:], uint32(headerBytes-lengthBytes+len(body)))
+	binary.BigEndian.PutUint32(h[0:], uint32(headerBytes-lengthBytes+totalBytes(body)))
 	h[4] = byte(kind)
 	binary.BigEndian.PutUint64(h[5:], id)
 	binary.BigEndian.PutUint16(h[13:], method)
 	binary.BigEndian.PutUint32(h[15:], remainingMS)
-	binary.BigEndian.PutUint32(h[crcOffset:], checksum(h[:], body))
+	binary.BigEndian.PutUint32(h[crcOffset:], checksum(h[:], body...))
 	return h
 }
 
 // checksum covers the header up to the checksum's own place, and the body.
-func checksum(h, body []byte) uint32 {
-	return crc32.Update(crc32.Checksum(h[:crcOffset], castagnoli), castagnoli, body)
+func checksum(h []byte, body ...[]byte) uint32 {
+	sum := crc32.Checksum(h[:crcOffset], castagnoli)
+	for _, part := range body {
+		sum = crc32.Update(sum, castagnoli, part)
+	}
+	return sum
+}
+
+func totalBytes(parts [][]byte) int {
+	n := 0
+	for _, part := range parts {
+		n += len(part)
+	}
+	return n
 }
 
 // readFrame reads the next frame. A frame that is not one is an errBadFrame; io.EOF means the peer ended the stream

@@ -138,18 +138,21 @@ func (r countingReader) Read(p []byte) (int, error) {
 
 // appendLocked adds a frame to pending. ErrOverloaded means that it did not fit and nothing was added; a frame always
 // fits when nothing else waits.
-func (l *link) appendLocked(h *header, body []byte) error {
+func (l *link) appendLocked(h *header, body ...[]byte) error {
 	if l.closed {
 		return l.cause
 	}
-	size := len(h) + len(body)
+	size := len(h) + totalBytes(body)
 	if waiting := len(l.pending) + l.writing; waiting > 0 && waiting+size > l.config.MaxPendingBytes {
 		return fmt.Errorf("%w: %d bytes wait to be written, the limit is %d", ErrOverloaded, waiting, l.config.MaxPendingBytes)
 	}
 	if len(l.pending) == 0 && l.writing == 0 {
 		l.gather.Signal()
 	}
-	l.pending = append(append(l.pending, h[:]...), body...)
+	l.pending = append(l.pending, h[:]...)
+	for _, part := range body {
+		l.pending = append(l.pending, part...)
+	}
 	l.appended += int64(size)
 	return nil
 }
@@ -309,8 +312,8 @@ func (p *pulse) check() error {
 			errWriteStall, l.writing, p.stalledFor, l.config.PingInterval)
 	}
 	if l.open && l.appended == p.appended && l.writing == 0 && !l.closed {
-		h := makeHeader(framePing, 0, 0, 0, nil)
-		if err := l.appendLocked(&h, nil); err != nil {
+		h := makeHeader(framePing, 0, 0, 0)
+		if err := l.appendLocked(&h); err != nil {
 			return err
 		}
 	}
