@@ -33,7 +33,8 @@ type Config struct {
 	// MaxStateBytes bounds the memory for messages of all slots together. Beyond it sends are refused, so that consumers
 	// can make room; everything else goes on. 0 is no bound. Default 8 GiB.
 	MaxStateBytes int64
-	// Replication holds the settings that all slots share: HostID, timeouts and limits; the rest is set per slot.
+	// Replication holds the settings that all slots share: HostID, timeouts and limits; the rest is set per slot. Rejoin
+	// says that the host's data folder replaces a lost one: a slot of which it holds nothing is rejoined.
 	Replication replication.Config
 }
 
@@ -69,6 +70,13 @@ func (s *Server) Ensure(number uint16, members []replication.Member) error {
 	group := s.group
 	group.GroupID, group.Name = uint32(number)+1, fmt.Sprintf("slot-%d", number)
 	group.Members, group.Preferred = members, mine == 0
+	if group.Rejoin {
+		holds, err := s.replicas.Holds(group.GroupID)
+		if err != nil {
+			return fmt.Errorf("look for slot %d: %w", number, err)
+		}
+		group.Rejoin = !holds
+	}
 	slot, err := leader.Start(s.host, s.replicas, number, group)
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ type HeartbeatInfo struct {
 type Standing uint8
 
 const (
-	// StandingPending: the host is not registered yet, because the metadata hosts have no leader or are about to do it.
+	// StandingPending: the host is not registered yet, because the metadata hosts have no leader or are about to do it;
+	// or its data folder is about to replace the one that is registered.
 	StandingPending Standing = 1
 	// StandingAccepted: the host is registered.
 	StandingAccepted Standing = 2

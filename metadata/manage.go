@@ -41,6 +41,8 @@ func (s *Server) standing(h *catalog.Host) (known *catalog.Host, standing Standi
 	switch {
 	case known == nil:
 		return nil, StandingPending
+	case known.ReplacedBy(h):
+		return known, StandingPending
 	case known.Incarnation != h.Incarnation:
 		return known, StandingRefused
 	default:
@@ -82,8 +84,12 @@ func (s *Server) registerHosts(ctx context.Context) {
 		if standing == StandingRefused || !s.liveness.alive(h, now) || (known != nil && *known == h.info.Host) {
 			continue
 		}
+		message := "registered a backend host"
+		if known != nil && known.ReplacedBy(&h.info.Host) {
+			message = "replaced the data folder of a backend host"
+		}
 		s.decide(ctx, &catalog.Command{Kind: catalog.KindRegisterHost, Host: h.info.Host},
-			"registered a backend host", "host", h.info.Host.ID, "address", h.info.Host.Address, "zone", h.info.Host.Zone)
+			message, "host", h.info.Host.ID, "address", h.info.Host.Address, "zone", h.info.Host.Zone)
 	}
 }
 

@@ -47,6 +47,13 @@ func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, c
 	}
 	group := cfg.Replication
 	group.GroupID, group.Name, group.HostID, group.Members = groupCatalog, "catalog", cfg.HostID, cfg.Members
+	if group.Rejoin {
+		holds, err := replicas.Holds(groupCatalog)
+		if err != nil {
+			return nil, fmt.Errorf("look for the metadata catalog: %w", err)
+		}
+		group.Rejoin = !holds
+	}
 	machine := newMachine()
 	replica, err := replicas.Start(group, machine)
 	if err != nil {

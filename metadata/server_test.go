@@ -76,6 +76,28 @@ func TestHostMovesAndImpostorIsRefused(t *testing.T) {
 	})
 }
 
+// A folder that replaces a lost one is accepted by hosts that know and is pending at those that do not yet know; the one
+// that it replaced is refused.
+func TestAFolderIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, nil)
+		c.ready()
+		lost, next := backendHost(1), backendHost(1)
+		next.Incarnation, next.RejoinMs, next.Address = 999, 5000, "elsewhere:1"
+		require.Equal(t, StandingAccepted, c.beat(lost).Standing)
+		require.Equal(t, StandingPending, c.beat(next).Standing)
+		synctest.Wait()
+		require.Equal(t, StandingAccepted, c.beat(next).Standing)
+		require.Equal(t, "elsewhere:1", c.servers[0].topology().Hosts[1].Address)
+		require.Equal(t, StandingRefused, c.beat(lost).Standing)
+		earlier := next
+		earlier.Incarnation, earlier.RejoinMs = 998, 4000
+		require.Equal(t, StandingRefused, c.beat(earlier).Standing)
+		synctest.Wait()
+		require.Equal(t, StandingAccepted, c.beat(next).Standing)
+	})
+}
+
 func TestSlotLeaderIsThatOfTheHighestTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, nil)
@@ -263,7 +285,7 @@ func TestRegistrarEndsWhenRefused(t *testing.T) {
 			func() HeartbeatInfo { return HeartbeatInfo{Host: impostor} }, func(Topology) { t.Error("a refused host must not start slots") })
 		err := r.Run(t.Context())
 		require.ErrorIs(t, err, ErrRefused)
-		require.ErrorContains(t, err, "restore its data folder or give it a host id of its own")
+		require.ErrorContains(t, err, "start the host on an empty one with --rejoin")
 		require.False(t, r.Accepted())
 	})
 }

@@ -26,8 +26,11 @@ type backendCommand struct {
 
 // Help is shown by chasqui backend --help.
 func (*backendCommand) Help() string {
-	return `A backend host registers with the metadata hosts and is given replicas of slots. Never start one on a copy or an
-emptied data folder under its old name: it would have forgotten what it promised, and is refused.
+	return `A backend host registers with the metadata hosts and is given replicas of slots. One that comes back under its old name
+on an emptied data folder is refused, for it has forgotten what it promised. If its data is lost or damaged, end its
+process, move what is left of the folder away, and start it with --rejoin: it then learns from the other hosts before it
+counts again. While it does, "chasqui status" shows it as rejoining, and the loss of another host stops the slots that
+they share. Its clock must not be behind the moment at which the lost folder was made. Never start a host on a copy.
 
 Example:
 
@@ -63,6 +66,9 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 		return nil, err
 	}
 	var book addressBook
+	if self.RejoinMs, err = c.rejoins(p); err != nil {
+		return nil, err
+	}
 	replicas, err := openReplicas(p, c.journalConfig(), book.address)
 	if err != nil {
 		return nil, err
@@ -75,6 +81,7 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	}
 	limits.Replication = c.group()
 	limits.Replication.HostID = c.ID
+	limits.Replication.Rejoin = self.RejoinMs != 0
 	server := backend.NewServer(p.host, p.server, replicas, limits, book.address)
 	p.atStop(server.Close)
 
@@ -117,14 +124,19 @@ func backendHealth(accepted bool, groups []replication.Status) (bool, string) {
 	if len(groups) == 0 {
 		return true, "registered; holds no slot"
 	}
-	leads, leaderless := 0, 0
+	leads, leaderless, rejoining := 0, 0, 0
 	for _, group := range groups {
-		switch group.Leader {
-		case "":
+		switch {
+		case group.Role == replication.RoleRejoining:
+			rejoining++
+		case group.Leader == "":
 			leaderless++
-		case group.HostID:
+		case group.Leader == group.HostID:
 			leads++
 		}
+	}
+	if rejoining > 0 {
+		return false, fmt.Sprintf("rejoins %d of %d slots, %d without a leader", rejoining, len(groups), leaderless)
 	}
 	return leaderless == 0, fmt.Sprintf("leads %d of %d slots, %d without a leader", leads, len(groups), leaderless)
 }

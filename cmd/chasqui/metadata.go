@@ -27,7 +27,8 @@ type metadataCommand struct {
 // Help is shown by chasqui metadata --help.
 func (*metadataCommand) Help() string {
 	return `Metadata hosts keep the catalog of queues, three or five of them identical by raft. The numbers about the cluster
-are the same on all of them.
+are the same on all of them. A host whose data folder is lost or damaged must come back on an empty one with --rejoin,
+and never without: it would take part as if it had promised nothing, which can lose queues.
 
 Example, the first of three:
 
@@ -65,6 +66,11 @@ func (c *metadataCommand) start(p *process) error {
 	cfg.Replication = c.group()
 	cfg.ExpectBackends, cfg.Slots, cfg.Replicas = c.ExpectBackends, c.Slots, c.Replicas
 	cfg.DeleteCooldown, cfg.PurgeCooldown = c.Cooldown, c.Cooldown
+	rejoinMs, err := c.rejoins(p)
+	if err != nil {
+		return err
+	}
+	cfg.Replication.Rejoin = rejoinMs != 0
 	replicas, err := openReplicas(p, c.journalConfig(), func(id string) (string, bool) {
 		address, ok := c.Members[id]
 		return address, ok
@@ -81,6 +87,9 @@ func (c *metadataCommand) start(p *process) error {
 		groups := replicas.Replicas()
 		if len(groups) != 1 || groups[0].Leader == "" {
 			return false, "knows no leader"
+		}
+		if groups[0].Role == replication.RoleRejoining {
+			return false, "rejoins, led by " + groups[0].Leader
 		}
 		return true, fmt.Sprintf("%s in term %d, led by %s", groups[0].Role, groups[0].Term, groups[0].Leader)
 	})

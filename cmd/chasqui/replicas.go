@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 // replicaFlags are the flags that metadata hosts and backend hosts have in common.
 type replicaFlags struct {
 	Heartbeat    time.Duration `help:"Silence of a leader after which others campaign." default:"500ms"`
+	Rejoin       bool          `help:"Start on an empty data folder in place of one that is lost. End the old process first."`
 	SegmentBytes int64         `help:"Size of one journal segment, a multiple of 4096." default:"67108864"`
 }
 
@@ -45,6 +47,11 @@ func (f *replicaFlags) group() replication.Config {
 // openReplicas opens the journal and the node for the raft groups of a process.
 func openReplicas(p *process, cfg wal.Config, resolve func(hostID string) (address string, ok bool)) (*replication.Node, error) {
 	journal, err := wal.Open(p.host, journalDir, cfg)
+	var corruption *wal.CorruptionError
+	if errors.As(err, &corruption) {
+		return nil, fmt.Errorf("%w. The other hosts have what this one acknowledged: move the whole data folder away and "+
+			"start this host on an empty one with --rejoin", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}

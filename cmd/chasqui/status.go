@@ -16,6 +16,7 @@ import (
 	"chasqui/metadata"
 	"chasqui/node"
 	"chasqui/node/hoststatus"
+	"chasqui/node/replication"
 	"chasqui/node/rpc"
 )
 
@@ -204,7 +205,7 @@ func (r *report) addSlots(slots []metadata.SlotStatus) {
 		line := slotReport{Slot: s.Slot, Leader: s.Leader, Term: s.Term, Partitions: s.Partitions}
 		for _, replica := range s.Replicas {
 			line.Replicas = append(line.Replicas, replicaReport{ID: replica.HostID, Heard: replica.Heard, Role: replica.Group.Role, Lag: replica.Lag})
-			r.Healthy = r.Healthy && replica.Heard
+			r.Healthy = r.Healthy && replica.Heard && replica.Group.Role != replication.RoleRejoining
 		}
 		r.Healthy = r.Healthy && s.Leader != ""
 		r.Slots = append(r.Slots, line)
@@ -291,6 +292,8 @@ func (s *slotReport) followers() string {
 		case replica.Role == "leader" && replica.ID == s.Leader:
 		case !replica.Heard:
 			texts = append(texts, replica.ID+" (silent)")
+		case replica.Role == replication.RoleRejoining:
+			texts = append(texts, replica.ID+" (rejoining)")
 		default:
 			texts = append(texts, fmt.Sprintf("%s (%d)", replica.ID, replica.Lag))
 		}

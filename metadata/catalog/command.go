@@ -118,6 +118,8 @@ func (h *Host) validate() error {
 		return fmt.Errorf("host %s: incarnation must not be 0", h.ID)
 	case h.Address == "" || len(h.Address) > AddressBytesMax:
 		return fmt.Errorf("host %s: address of %d bytes, must have 1 to %d", h.ID, len(h.Address), AddressBytesMax)
+	case h.RejoinMs < 0:
+		return fmt.Errorf("host %s: data folder made at %d ms, must not be before 1970", h.ID, h.RejoinMs)
 	case len(h.Zone) > ZoneBytesMax:
 		return fmt.Errorf("host %s: zone of %d bytes, at most %d", h.ID, len(h.Zone), ZoneBytesMax)
 	}

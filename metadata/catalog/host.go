@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 
 	"chasqui/metadata/codec"
@@ -29,33 +30,52 @@ type Host struct {
 	// Incarnation identifies the host's data folder: a random number written into it when it was made. A host that
 	// comes back with another one has lost its votes and its log, and must not pass for the old one.
 	Incarnation uint64
+	// RejoinMs is when the data folder was made, in ms since 1970 by the host's clock, if it was made to replace a lost
+	// one by the rules of node/replication/rejoin.go; 0 otherwise. A folder replaces the one that is registered only if
+	// it was made later, so that a folder which was replaced stays refused.
+	RejoinMs int64
 	// Address is where the host answers RPCs.
 	Address string
 	// Zone is the data center the host says it is in; may be empty.
 	Zone string
 }
 
+// hostFields is how many fields a host has; RejoinMs is a further one, written if it is not 0.
 const hostFields = 4
 
 // EncodeMsgpack writes the record.
 func (h *Host) EncodeMsgpack(e *msgpack.Encoder) error {
 	w := codec.NewWriter(e)
-	w.Fields(hostFields)
+	fields := hostFields
+	if h.RejoinMs != 0 {
+		fields++
+	}
+	w.Fields(fields)
 	w.String(h.ID)
 	w.Uint(h.Incarnation)
 	w.String(h.Address)
 	w.String(h.Zone)
+	if h.RejoinMs != 0 {
+		w.Int(h.RejoinMs)
+	}
 	return w.Err()
 }
 
 // DecodeMsgpack reads what EncodeMsgpack wrote.
 func (h *Host) DecodeMsgpack(d *msgpack.Decoder) error {
 	r := codec.NewReader(d)
-	r.Fields(hostFields)
+	fields := r.List(hostFields + 1)
+	if r.Err() == nil && fields < hostFields {
+		return fmt.Errorf("host record has %d fields, want %d or %d", fields, hostFields, hostFields+1)
+	}
 	h.ID = r.String(HostIDBytesMax)
 	h.Incarnation = r.Uint()
 	h.Address = r.String(AddressBytesMax)
 	h.Zone = r.String(ZoneBytesMax)
+	h.RejoinMs = 0
+	if fields > hostFields {
+		h.RejoinMs = r.Int()
+	}
 	return r.Err()
 }
 

@@ -63,7 +63,7 @@ type script struct {
 // run carries out one command:
 //
 //	at MS                                        set the time
-//	register ID INCARNATION ADDRESS              register a host
+//	register ID INCARNATION ADDRESS [MS]         register a host, whose data folder was made at MS to replace a lost one
 //	assign SLOTS REPLICAS                        spread slots over the registered hosts
 //	create|set|delete|purge ACCOUNT NAME WORD... WORD: Attribute=value tag.KEY=VALUE untag.KEY= request=ID cooldown=MS
 //	list ACCOUNT PREFIX AFTER LIMIT              "-" is the empty text
@@ -76,6 +76,9 @@ func (s *script) run(words []string) []string {
 		return nil
 	case "register":
 		host := catalog.Host{ID: words[1], Incarnation: uint64(s.number(words[2])), Address: words[3]}
+		if len(words) > 4 {
+			host.RejoinMs = s.number(words[4])
+		}
 		return s.apply(&catalog.Command{Kind: catalog.KindRegisterHost, Host: host})
 	case "assign":
 		var ids []string

@@ -161,6 +161,7 @@ type testHost struct {
 	address atomic.Value // string
 	network *cutNetwork
 
+	rejoin  bool // start with Config.Rejoin
 	running bool
 	tasks   *node.Tasks
 	server  *rpc.Server
@@ -232,6 +233,7 @@ func (h *testHost) start() {
 	cfg := h.cluster.cfg
 	cfg.HostID = h.id
 	cfg.Preferred = h.id == "host-0"
+	cfg.Rejoin = h.rejoin
 	h.replica, err = h.node.Start(cfg, h.machine)
 	require.NoError(h.t, err)
 	h.running = true
@@ -295,4 +297,10 @@ func (c *testCluster) requireEqualStates(t *testing.T, want []string) {
 		eventually(t, h.id+" has all operations", func() bool { return len(h.machine.list()) == len(want) })
 		require.Equal(t, want, h.machine.list(), h.id)
 	}
+}
+
+// newNodeWithoutNetwork returns a node that reaches nobody.
+func newNodeWithoutNetwork(host node.Host, journal *wal.Journal) *Node {
+	server, client := rpc.NewServer(host, rpc.DefaultConfig()), rpc.NewClient(host, rpc.DefaultConfig())
+	return NewNode(host, server, client, journal, "snapshots", nil)
 }

@@ -26,6 +26,11 @@ type Config struct {
 	// Preferred makes this host lead the group after a cold start of the whole cluster, so that leaders are spread:
 	// the others wait three times as long before their first campaign.
 	Preferred bool
+	// Rejoin says that this host lost its disk with all it knew of the group. It asks the other members for what it must
+	// not contradict before it takes part (rejoin.go), instead of forming the group. Start answers ErrMayNotRejoin if
+	// the host holds something of the group. A replica that was stopped before it had caught up goes on rejoining
+	// whatever is set here.
+	Rejoin bool
 
 	// HeartbeatTimeout is how long a follower waits without word from a leader before it campaigns (up to twice
 	// this, at random). Default 500 ms: the median gap after a leader's death stays near a second, and an fsync of

@@ -21,6 +21,7 @@ func (r *Replica) housekeeping(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		r.endRejoin()
 		if _, known := r.Leader(); slow && known {
 			slow = false
 			r.setHeartbeat(r.IsLeader())
@@ -79,7 +80,11 @@ func (r *Replica) snapshotDue() bool {
 // Snapshot writes the state to disk and lets the log behind it go, except for what a follower that was away for a
 // moment needs to catch up. It runs beside normal work.
 func (r *Replica) Snapshot() error {
-	running := r.current().raft
+	in := r.current()
+	if in == nil {
+		return nil // it has no state
+	}
+	running := in.raft
 	conf := running.ReloadableConfig()
 	conf.TrailingLogs = r.trailingEntries()
 	if err := running.ReloadConfig(conf); err != nil {

@@ -173,6 +173,10 @@ func (n *Node) incomingTransfer(group uint32, transfer, offset uint64, req *raft
 	if replica == nil || n.closed {
 		return nil, errNoSuchGroup
 	}
+	running := replica.current()
+	if running == nil {
+		return nil, errDelivery
+	}
 	if in != nil {
 		in.pipe.CloseWithError(errors.New("a newer transfer began"))
 	}
@@ -181,7 +185,7 @@ func (n *Node) incomingTransfer(group uint32, transfer, offset uint64, req *raft
 	n.incoming[group] = in
 	mustRestart := replica.installBegins(req.LastLogIndex)
 	n.host.Tasks.Go("install snapshot", func(ctx context.Context) {
-		in.response, in.err = replica.transport().deliver(ctx, raft.RPC{Command: req, Reader: reader})
+		in.response, in.err = running.transport.deliver(ctx, raft.RPC{Command: req, Reader: reader})
 		// Whatever raft did not read must not block the chunks that still arrive.
 		reader.CloseWithError(errors.New("raft has answered"))
 		close(in.finished)

@@ -18,6 +18,7 @@ const (
 	methodVote     rpc.Method = 2
 	methodPreVote  rpc.Method = 3
 	methodSnapshot rpc.Method = 4
+	methodMemory   rpc.Method = 5
 )
 
 // Node is one process's share of all groups that have a replica on this host: one connection per peer, one journal,
@@ -48,11 +49,13 @@ func NewNode(host node.Host, server *rpc.Server, client *rpc.Client, journal *wa
 	server.Handle(methodVote, n.handleVote)
 	server.Handle(methodPreVote, n.handlePreVote)
 	server.Handle(methodSnapshot, n.handleSnapshotChunk)
+	server.Handle(methodMemory, n.handleMemory)
 	return n
 }
 
 // Start makes this host's replica of a group and joins it to the others. If neither journal nor snapshots know the
-// group, it is formed with cfg.Members, which must then be the same on all of them.
+// group, it is formed with cfg.Members, which must then be the same on all of them; with cfg.Rejoin the replica asks
+// the other members first, which may take as long as they are away, and Start does not wait for that.
 func (n *Node) Start(cfg Config, machine StateMachine) (*Replica, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -65,7 +68,7 @@ func (n *Node) Start(cfg Config, machine StateMachine) (*Replica, error) {
 	if n.replicas[cfg.GroupID] != nil {
 		return nil, fmt.Errorf("group %d is already started on this host", cfg.GroupID)
 	}
-	snapshots, err := openSnapshotStore(n.host, path.Join(n.dir, fmt.Sprintf("group-%d", cfg.GroupID)))
+	snapshots, err := openSnapshotStore(n.host, n.snapshotDir(cfg.GroupID))
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +78,10 @@ func (n *Node) Start(cfg Config, machine StateMachine) (*Replica, error) {
 	}
 	n.replicas[cfg.GroupID] = r
 	return r, nil
+}
+
+func (n *Node) snapshotDir(groupID uint32) string {
+	return path.Join(n.dir, fmt.Sprintf("group-%d", groupID))
 }
 
 // Replicas returns the status of every replica on this host, in order of group.
@@ -127,13 +134,42 @@ func (n *Node) receive(call *rpc.Call, decode func(*decoder) (any, error)) (any,
 	if err != nil {
 		return nil, &rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()}
 	}
-	n.mu.Lock()
-	replica := n.replicas[group]
-	n.mu.Unlock()
-	if replica == nil {
-		return nil, errNoSuchGroup
+	replica, err := n.replica(group)
+	if err != nil {
+		return nil, err
 	}
-	return replica.transport().deliver(call.Context(), raft.RPC{Command: command})
+	in := replica.current()
+	if in == nil {
+		return nil, errDelivery
+	}
+	return in.transport.deliver(call.Context(), raft.RPC{Command: command})
+}
+
+func (n *Node) replica(group uint32) (*Replica, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r := n.replicas[group]; r != nil {
+		return r, nil
+	}
+	return nil, errNoSuchGroup
+}
+
+// refusesVote answers a vote or a pre-vote if the replica must not vote, and tells whether it did.
+func (n *Node) refusesVote(call *rpc.Call) bool {
+	d := &decoder{b: call.Body()}
+	replica, err := n.replica(d.u32())
+	if err != nil {
+		return false // receive says so
+	}
+	answer, err, refused := replica.refuseVote()
+	switch {
+	case !refused:
+	case err != nil:
+		call.Fail(err)
+	default:
+		call.Reply(answer)
+	}
+	return refused
 }
 
 func (n *Node) handleAppend(call *rpc.Call) {
@@ -146,6 +182,9 @@ func (n *Node) handleAppend(call *rpc.Call) {
 }
 
 func (n *Node) handleVote(call *rpc.Call) {
+	if n.refusesVote(call) {
+		return
+	}
 	resp, err := n.receive(call, func(d *decoder) (any, error) {
 		v, err := decodeVoteRequest(d)
 		return &raft.RequestVoteRequest{
@@ -162,6 +201,9 @@ func (n *Node) handleVote(call *rpc.Call) {
 }
 
 func (n *Node) handlePreVote(call *rpc.Call) {
+	if n.refusesVote(call) {
+		return
+	}
 	resp, err := n.receive(call, func(d *decoder) (any, error) {
 		v, err := decodeVoteRequest(d)
 		return &raft.RequestPreVoteRequest{

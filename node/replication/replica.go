@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -31,6 +32,11 @@ type Replica struct {
 
 	restartMu sync.Mutex // held while an instance is replaced
 	closeOnce sync.Once
+
+	// See rejoin.go. memory is remembersAll but while the replica rejoins; mark is written before memory is catchesUp.
+	memory atomic.Int32
+	mark   rejoinMark
+	asking *node.Tasks // asks the other members; stopped before everything else
 }
 
 // instance is a running raft and the transport it reads from. It is replaced as one when raft must be restarted.
@@ -44,22 +50,45 @@ func startReplica(n *Node, cfg Config, machine StateMachine, snapshots *snapshot
 	r := &Replica{
 		node: n, cfg: cfg, fsm: &fsm{name: cfg.Name, machine: machine}, group: group,
 		logs:   &logStore{group: group, oldestSnapshot: snapshots.OldestIndex},
-		stable: &stableStore{group: group}, snapshots: snapshots, tasks: n.host.Tasks.Group(),
+		stable: &stableStore{group: group}, snapshots: snapshots, tasks: n.host.Tasks.Group(), asking: n.host.Tasks.Group(),
 	}
 	r.batcher = newBatcher(r)
-	if err := r.bootstrap(); err != nil {
+	if err := r.start(); err != nil {
+		r.asking.Stop()
 		r.tasks.Stop()
 		return nil, err
 	}
-	running, err := r.newInstance(!cfg.Preferred && len(cfg.Members) > 1)
-	if err != nil {
-		r.tasks.Stop()
-		return nil, err
-	}
-	r.running = running
-	r.tasks.Go(cfg.Name+" batcher", r.batcher.run)
-	r.tasks.Go(cfg.Name+" housekeeping", r.housekeeping)
 	return r, nil
+}
+
+func (r *Replica) start() error {
+	if err := r.prepareRejoin(); err != nil {
+		return err
+	}
+	switch r.memory.Load() {
+	case remembersNothing:
+		r.asking.Go(r.cfg.Name+" rejoin", r.rejoin)
+		return nil
+	case remembersAll:
+		if err := r.bootstrap(); err != nil {
+			return err
+		}
+	}
+	return r.run()
+}
+
+// run starts raft and the tasks that go with it.
+func (r *Replica) run() error {
+	running, err := r.newInstance(!r.cfg.Preferred && len(r.cfg.Members) > 1)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.running = running
+	r.mu.Unlock()
+	r.tasks.Go(r.cfg.Name+" batcher", r.batcher.run)
+	r.tasks.Go(r.cfg.Name+" housekeeping", r.housekeeping)
+	return nil
 }
 
 // bootstrap writes the group's first configuration if this host has nothing of the group. Every member does so with
@@ -90,6 +119,7 @@ const slowStartFactor = 3
 
 func (r *Replica) newInstance(slowStart bool) (*instance, error) {
 	t := newTransport(r.node, &r.cfg)
+	t.mayCampaign = func() bool { return r.memory.Load() == remembersAll }
 	conf := r.raftConfig()
 	if slowStart {
 		conf.HeartbeatTimeout *= slowStartFactor
@@ -122,16 +152,21 @@ func (r *Replica) raftConfig() *raft.Config {
 	return conf
 }
 
+// current is nil while the replica asks the other members what it has forgotten.
 func (r *Replica) current() *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.running
 }
 
-func (r *Replica) transport() *transport { return r.current().transport }
-
 // Submit hands an operation to the group. It does not wait: op.Done gets the outcome.
-func (r *Replica) Submit(op Operation) { r.batcher.submit(op) }
+func (r *Replica) Submit(op Operation) {
+	if r.memory.Load() == remembersNothing {
+		op.Done(nil, ErrNotLeader)
+		return
+	}
+	r.batcher.submit(op)
+}
 
 // Propose submits data and waits for its result. When ctx ends first, the outcome is unknown.
 func (r *Replica) Propose(ctx context.Context, data []byte) (any, error) {
@@ -165,13 +200,23 @@ func (r *Replica) wait(ctx context.Context, op Operation) (any, error) {
 }
 
 // IsLeader tells whether this host believes that it leads the group. Another host may have been elected meanwhile.
-func (r *Replica) IsLeader() bool { return r.current().raft.State() == raft.Leader }
+func (r *Replica) IsLeader() bool {
+	in := r.current()
+	return in != nil && in.raft.State() == raft.Leader
+}
 
 // Leader names the host that this host believes leads the group.
 func (r *Replica) Leader() (hostID string, ok bool) {
-	_, id := r.current().raft.LeaderWithID()
+	in := r.current()
+	if in == nil {
+		return "", false
+	}
+	_, id := in.raft.LeaderWithID()
 	return string(id), id != ""
 }
+
+// RoleRejoining is the Status.Role of a replica that has lost its disk and does not vote before it has caught up.
+const RoleRejoining = "rejoining"
 
 // Status is a replica's state as shown to operators.
 type Status struct {
@@ -199,16 +244,21 @@ type FollowerStatus struct {
 // Status returns the replica's state.
 func (r *Replica) Status() Status {
 	in := r.current()
+	if in == nil {
+		return Status{Group: r.cfg.GroupID, Name: r.cfg.Name, HostID: r.cfg.HostID, Role: RoleRejoining}
+	}
 	_, leader := in.raft.LeaderWithID()
 	s := Status{
 		Group: r.cfg.GroupID, Name: r.cfg.Name, HostID: r.cfg.HostID, Leader: string(leader),
 		Term: in.raft.CurrentTerm(), LastIndex: in.raft.LastIndex(), CommitIndex: in.raft.CommitIndex(),
 		AppliedIndex: in.raft.AppliedIndex(), SnapshotIndex: r.snapshots.NewestIndex(),
 	}
-	switch in.raft.State() {
-	case raft.Leader:
+	switch state := in.raft.State(); {
+	case r.memory.Load() != remembersAll:
+		s.Role = RoleRejoining
+	case state == raft.Leader:
 		s.Role = "leader"
-	case raft.Candidate:
+	case state == raft.Candidate:
 		s.Role = "candidate"
 	default:
 		s.Role = "follower"
@@ -243,11 +293,13 @@ func sortedStatus(replicas []*Replica) []Status {
 // Close stops the replica. Operations not yet proposed get ErrClosed, those on their way ErrUnknownOutcome.
 func (r *Replica) Close() {
 	r.closeOnce.Do(func() {
+		r.asking.Stop()
 		r.restartMu.Lock()
 		defer r.restartMu.Unlock()
-		in := r.current()
-		if err := in.raft.Shutdown().Error(); err != nil {
-			r.node.host.Log.Error("stop replica", "group", r.cfg.Name, "error", err)
+		if in := r.current(); in != nil {
+			if err := in.raft.Shutdown().Error(); err != nil {
+				r.node.host.Log.Error("stop replica", "group", r.cfg.Name, "error", err)
+			}
 		}
 		r.tasks.Stop()
 	})

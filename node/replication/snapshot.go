@@ -69,8 +69,11 @@ func openSnapshotStore(host node.Host, dir string) (*snapshotStore, error) {
 	if err := host.Disk.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("make snapshot folder %s: %w", dir, err)
 	}
-	if err := host.Disk.SyncDir(path.Dir(dir)); err != nil {
-		return nil, fmt.Errorf("sync folder of %s: %w", dir, err)
+	for above := dir; above != "."; {
+		above = path.Dir(above)
+		if err := host.Disk.SyncDir(above); err != nil {
+			return nil, fmt.Errorf("sync %s above snapshot folder %s: %w", above, dir, err)
+		}
 	}
 	names, err := host.Disk.List(dir)
 	if err != nil {

@@ -21,6 +21,8 @@ type transport struct {
 	consumer chan raft.RPC
 	done     chan struct{}
 	close    sync.Once
+	// mayCampaign is false while the replica must not ask for votes; nil is true.
+	mayCampaign func() bool
 
 	mu    sync.Mutex // guards peers
 	peers map[string]peerProgress
@@ -84,6 +86,9 @@ func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *r
 }
 
 func (t *transport) RequestVote(id raft.ServerID, _ raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	if t.mayCampaign != nil && !t.mayCampaign() {
+		return errRejoining
+	}
 	body, err := t.call(id, methodVote, encodeVoteRequest(t.cfg.GroupID, voteRequest{
 		header: req.RPCHeader, term: req.Term, lastIndex: req.LastLogIndex, lastTerm: req.LastLogTerm,
 		leadershipTransferRequested: req.LeadershipTransfer,
@@ -96,6 +101,9 @@ func (t *transport) RequestVote(id raft.ServerID, _ raft.ServerAddress, req *raf
 }
 
 func (t *transport) RequestPreVote(id raft.ServerID, _ raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if t.mayCampaign != nil && !t.mayCampaign() {
+		return errRejoining
+	}
 	body, err := t.call(id, methodPreVote, encodeVoteRequest(t.cfg.GroupID, voteRequest{
 		header: req.RPCHeader, term: req.Term, lastIndex: req.LastLogIndex, lastTerm: req.LastLogTerm,
 	}), t.cfg.HeartbeatTimeout)
@@ -105,6 +113,8 @@ func (t *transport) RequestPreVote(id raft.ServerID, _ raft.ServerAddress, req *
 	resp.RPCHeader, resp.Term, resp.Granted, err = decodeVoteResponse(body)
 	return err
 }
+
+var errRejoining = errors.New("this host rejoins its group and does not campaign")
 
 // InstallSnapshot streams a snapshot; see install.go.
 func (t *transport) InstallSnapshot(id raft.ServerID, _ raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {

@@ -25,8 +25,8 @@ var (
 
 // CorruptionError says that bytes which must be good are not: they were durable once, and something other than a
 // crash changed or removed them. The journal never repairs this by cutting its log, since entries acknowledged to
-// others may be behind the damage. The host must not vote or lead with this folder; the remedy is to move the folder
-// away and let the host return as an empty one, under a new incarnation, fed by its peers.
+// others may be behind the damage. The host must not vote or lead with this folder; the remedy is to move the
+// host's data folder away and let the host return on an empty one, under a new incarnation, fed by its peers.
 type CorruptionError struct {
 	// File is the damaged file's path on the host's disk.
 	File string
@@ -38,6 +38,6 @@ type CorruptionError struct {
 
 // Error names the place, the reason and the remedy.
 func (e *CorruptionError) Error() string {
-	return fmt.Sprintf("journal corrupted: %s at offset %d: %s; nothing was cut: move the journal's folder away and "+
-		"let the host rejoin empty, or restore the file", e.File, e.Offset, e.Reason)
+	return fmt.Sprintf("journal corrupted: %s at offset %d: %s; nothing was cut: move the host's whole data folder away and "+
+		"let the host rejoin on an empty one, or restore the file", e.File, e.Offset, e.Reason)
 }
