@@ -57,7 +57,7 @@ func (t *transport) sendSnapshot(id raft.ServerID, req *raft.InstallSnapshotRequ
 			e.installHeader(req)
 		}
 		e.bytes(chunk[:n])
-		answer, err := t.call(id, methodSnapshot, e.b, timeout)
+		answer, err := t.call(id, methodSnapshot, timeout, e.b)
 		if err != nil {
 			return fmt.Errorf("send snapshot chunk at %d to %s: %w", offset, id, err)
 		}

@@ -74,7 +74,7 @@ func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *r
 	if len(req.Entries) == 0 {
 		timeout = 2 * t.cfg.HeartbeatTimeout
 	}
-	body, err := t.call(id, methodAppend, encodeAppendRequest(t.cfg.GroupID, req), timeout)
+	body, err := t.call(id, methodAppend, timeout, encodeAppendRequest(t.cfg.GroupID, req)...)
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,10 @@ func (t *transport) RequestVote(id raft.ServerID, _ raft.ServerAddress, req *raf
 	if t.mayCampaign != nil && !t.mayCampaign() {
 		return errRejoining
 	}
-	body, err := t.call(id, methodVote, encodeVoteRequest(t.cfg.GroupID, voteRequest{
+	body, err := t.call(id, methodVote, t.cfg.HeartbeatTimeout, encodeVoteRequest(t.cfg.GroupID, voteRequest{
 		header: req.RPCHeader, term: req.Term, lastIndex: req.LastLogIndex, lastTerm: req.LastLogTerm,
 		leadershipTransferRequested: req.LeadershipTransfer,
-	}), t.cfg.HeartbeatTimeout)
+	}))
 	if err != nil {
 		return err
 	}
@@ -104,9 +104,9 @@ func (t *transport) RequestPreVote(id raft.ServerID, _ raft.ServerAddress, req *
 	if t.mayCampaign != nil && !t.mayCampaign() {
 		return errRejoining
 	}
-	body, err := t.call(id, methodPreVote, encodeVoteRequest(t.cfg.GroupID, voteRequest{
+	body, err := t.call(id, methodPreVote, t.cfg.HeartbeatTimeout, encodeVoteRequest(t.cfg.GroupID, voteRequest{
 		header: req.RPCHeader, term: req.Term, lastIndex: req.LastLogIndex, lastTerm: req.LastLogTerm,
-	}), t.cfg.HeartbeatTimeout)
+	}))
 	if err != nil {
 		return err
 	}
@@ -127,14 +127,14 @@ func (t *transport) Close() error {
 	return nil
 }
 
-func (t *transport) call(id raft.ServerID, method rpc.Method, body []byte, timeout time.Duration) ([]byte, error) {
+func (t *transport) call(id raft.ServerID, method rpc.Method, timeout time.Duration, body ...[]byte) ([]byte, error) {
 	address, err := t.node.address(t.cfg, string(id))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(t.node.host.Tasks.Context(), timeout)
 	defer cancel()
-	return t.node.client.Call(ctx, address, method, body)
+	return t.node.client.CallParts(ctx, address, method, body...)
 }
 
 // deliver hands a message to raft's main loop and waits for its answer. The channel has no buffer: a message whose

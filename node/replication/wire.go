@@ -89,12 +89,11 @@ func (d *decoder) end() error {
 	return d.err
 }
 
-func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) []byte {
-	size := 64 + len(r.ID) + len(r.Addr)
-	for _, entry := range r.Entries {
-		size += entryWireBytesMin + len(entry.Data)
-	}
-	e := encoder{b: make([]byte, 0, size)}
+// encodeAppendRequest returns the message in parts: the entries' data, which is most of it, is not copied.
+func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
+	fixed := 4 + 4 + 4 + len(r.ID) + 4 + len(r.Addr) + 4*8 + 4
+	// All headers lie in one piece of memory of exactly this size, so that it does not move while parts are cut from it.
+	e := encoder{b: make([]byte, 0, fixed+len(r.Entries)*entryWireBytesMin)}
 	e.u32(group)
 	e.header(r.RPCHeader)
 	e.u64(r.Term)
@@ -102,14 +101,18 @@ func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) []byte {
 	e.u64(r.PrevLogTerm)
 	e.u64(r.LeaderCommitIndex)
 	e.u32(uint32(len(r.Entries)))
+	parts := make([][]byte, 0, 1+2*len(r.Entries))
+	cut := 0
 	for _, entry := range r.Entries {
 		e.u64(entry.Index)
 		e.u64(entry.Term)
 		e.u8(byte(entry.Type))
 		e.u64(uint64(unixNano(entry.AppendedAt)))
-		e.bytes(entry.Data)
+		e.u32(uint32(len(entry.Data)))
+		parts = append(parts, e.b[cut:], entry.Data)
+		cut = len(e.b)
 	}
-	return e.b
+	return append(parts, e.b[cut:])
 }
 
 func decodeAppendRequest(d *decoder) (*raft.AppendEntriesRequest, error) {
