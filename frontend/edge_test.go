@@ -218,11 +218,15 @@ func TestHealth(t *testing.T) {
 			answer := s.ask(http.MethodGet, "/healthz", nil)
 			return fmt.Sprint(answer.status, " ", string(answer.body))
 		}
+		w.unreachable = true
+		require.Equal(t, "503 metadata service is out of reach\n", health(), "it knows no slot")
+		w.unreachable = false
+		time.Sleep(time.Second)
 		require.Equal(t, "200 ok\n", health())
 		w.unreachable = true
 		require.Equal(t, "200 ok\n", health(), "the answer is kept for a second")
 		time.Sleep(time.Second)
-		require.Equal(t, "503 metadata service is out of reach\n", health())
+		require.Equal(t, "200 ok, but the metadata service is out of reach\n", health())
 		w.unreachable = false
 		time.Sleep(time.Second)
 		require.Equal(t, "200 ok\n", health())
