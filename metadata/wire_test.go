@@ -38,6 +38,7 @@ func TestRecords(t *testing.T) {
 		{&topology, new(Topology)},
 		{&status, new(Status)},
 		{&catalog.Host{ID: "a", Incarnation: 1, Address: "b", Zone: "c"}, new(catalog.Host)},
+		{&catalog.Host{ID: "a", Incarnation: 1, Address: "b", Zone: "c", RejoinMs: 5}, new(catalog.Host)},
 	} {
 		sent := rpc.Encode(test.sent)
 		require.NoError(t, rpc.Decode(sent, test.into))

@@ -2,19 +2,14 @@ package replication
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io/fs"
-	"path"
 	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
 
 	"chasqui/node"
-	"chasqui/node/identity"
 	"chasqui/node/rpc"
 	"chasqui/node/wal"
 )
@@ -32,8 +27,9 @@ import (
 // All others answer, and one leads in T (the usual case). H stores term T, with a vote for itself, and takes appends
 // from that leader and later ones. That leader may still count acknowledgements of H's that were lost with the disk, but
 // for no entry behind its last index X. Every later leader was elected without H and so by m of the others, while each
-// entry that was ever committed with H is on m-1 of them; m and m-1 together are more than the n-1 there are, so one of them has
-// both, and the later leader has the entry. Once H has committed up to X it has all that it may have acknowledged.
+// entry that was ever committed with H is on m-1 of them; m and m-1 together are more than the n-1 there are, so one of
+// the others has both, and the later leader has the entry. Once H has committed up to X it has all that it may have
+// acknowledged.
 //
 // Otherwise a leader of T that did not answer could count lost acknowledgements of H's without a bound that H knows.
 // H stores term T+1, with a vote for itself: that leader can get nothing more from H, and the first leader of a later
@@ -43,6 +39,9 @@ import (
 // Until then H gives no vote and asks for none, across restarts. That is what the mark is for, a small file beside the
 // group's snapshots: it is stored before the term, because a term without the mark would look, after a crash between
 // the two, like a replica that remembers everything. The mark is removed when H has caught up.
+//
+// Others that rejoin themselves are not among those that remember. With f of them all the sets above lose f members, and
+// so do the n-1 others: the sums stay as they are.
 //
 // If all others answer that they hold no more than the first configuration, nothing was ever promised, and H forms the
 // group as they do.
@@ -71,15 +70,8 @@ const (
 	catchesUp                     // raft is running and gives no votes
 )
 
-const (
-	rejoinFile    = "rejoin"
-	rejoinMagic   = "chqrjoin"
-	rejoinVersion = 1
-	// rejoinBytes is the mark's size: magic, version(1), term(8), index(8), crc32c of all that(4), little-endian.
-	rejoinBytes = len(rejoinMagic) + 1 + 8 + 8 + 4
-	// rejoinPause is between two rounds of questions.
-	rejoinPause = 250 * time.Millisecond
-)
+// rejoinPause is between two rounds of questions.
+const rejoinPause = 250 * time.Millisecond
 
 // ErrMayNotRejoin means that this host holds something of the group, or is its only member.
 var ErrMayNotRejoin = errors.New("replica may not rejoin")
@@ -357,49 +349,4 @@ func (n *Node) Holds(groupID uint32) (bool, error) {
 		return false, err
 	}
 	return snapshots.NewestIndex() > 0, nil
-}
-
-func (r *Replica) markName() string { return path.Join(r.snapshots.dir, rejoinFile) }
-
-func (r *Replica) storeMark(mark rejoinMark) error {
-	e := encoder{b: append([]byte(rejoinMagic), rejoinVersion)}
-	e.u64(mark.heardTerm)
-	e.u64(mark.index)
-	e.u32(crc32.Checksum(e.b, castagnoli))
-	return identity.WriteFile(r.node.host.Disk, r.markName(), e.b)
-}
-
-// loadMark returns the mark if the replica has one.
-func (r *Replica) loadMark() (mark rejoinMark, found bool, err error) {
-	file, err := r.node.host.Disk.Open(r.markName())
-	if errors.Is(err, fs.ErrNotExist) {
-		return mark, false, nil
-	}
-	if err != nil {
-		return mark, false, fmt.Errorf("open %s: %w", r.markName(), err)
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	var b [rejoinBytes]byte
-	if size, err := file.Size(); err != nil || size != int64(len(b)) {
-		return mark, false, fmt.Errorf("%s has %d bytes, want %d: %w", r.markName(), size, len(b), errors.Join(errMark, err))
-	}
-	if _, err := file.ReadAt(b[:], 0); err != nil {
-		return mark, false, fmt.Errorf("read %s: %w", r.markName(), err)
-	}
-	d := decoder{b: b[len(rejoinMagic)+1:]}
-	mark.heardTerm, mark.index = d.u64(), d.u64()
-	if string(b[:len(rejoinMagic)]) != rejoinMagic || b[len(rejoinMagic)] != rejoinVersion ||
-		binary.LittleEndian.Uint32(b[rejoinBytes-4:]) != crc32.Checksum(b[:rejoinBytes-4], castagnoli) {
-		return mark, false, fmt.Errorf("read %s: %w", r.markName(), errMark)
-	}
-	return mark, true, nil
-}
-
-var errMark = errors.New("mark of a rejoining replica does not verify")
-
-func (r *Replica) removeMark() error {
-	if err := r.node.host.Disk.Remove(r.markName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return r.node.host.Disk.SyncDir(r.snapshots.dir)
 }

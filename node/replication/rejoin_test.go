@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ func (h *testHost) wipe() {
 	h.stop()
 	h.dir, h.rejoin = h.t.TempDir(), true
 }
+
+// campaigns is time enough for several attempts to be elected.
+const campaigns = 750 * time.Millisecond
 
 // member tells whether the host is an ordinary member, which votes.
 func (h *testHost) member() bool { return h.replica.memory.Load() == remembersAll }
@@ -114,9 +118,9 @@ func TestAHostThatForgotDoesNotHelpAStaleLeader(t *testing.T) {
 	stale.network.set(false)
 	wiped.start()
 
-	// The two are a majority, and nothing they do may count: three election timeouts without a leader.
+	// The two are a majority, and nothing they do may count.
 	committed := stale.replica.Status().CommitIndex
-	deadline := time.Now().Add(10 * testConfig().HeartbeatTimeout)
+	deadline := time.Now().Add(campaigns)
 	for time.Now().Before(deadline) {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		_, err := stale.replica.Propose(ctx, []byte("over it"))
@@ -167,8 +171,8 @@ func TestACrashWhileRejoining(t *testing.T) {
 			require.Equal(t, mark.heardTerm, state.Term)
 			require.Equal(t, mark.heardTerm, state.VoteTerm)
 			other.network.set(false)
-			campaigns := time.Now().Add(10 * testConfig().HeartbeatTimeout)
-			for time.Now().Before(campaigns) {
+			deadline := time.Now().Add(campaigns)
+			for time.Now().Before(deadline) {
 				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 				_, err := other.replica.Propose(ctx, []byte("x"))
 				cancel()
@@ -289,6 +293,36 @@ func TestJudgeAnswers(t *testing.T) {
 			require.Equal(t, test.mark, mark)
 		})
 	}
+}
+
+// A term without the mark would look like a replica that remembers everything.
+func TestNoTermWithoutTheMark(t *testing.T) {
+	disk := nodetest.NewMemDisk()
+	host := nodetest.RealHostIn(t, "host-0", t.TempDir())
+	host.Disk = disk
+	journalConfig := wal.DefaultConfig()
+	journalConfig.SegmentBytes = 1 << 20
+	journal, err := wal.Open(host, "journal", journalConfig)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, journal.Close()) }()
+	n := newNodeWithoutNetwork(host, journal)
+	defer n.Close()
+	cfg := testConfig()
+	cfg.HostID, cfg.Members, cfg.Rejoin = "host-0", []Member{{ID: "host-0"}, {ID: "host-1"}, {ID: "host-2"}}, true
+	r, err := n.Start(cfg, &logMachine{})
+	require.NoError(t, err)
+	broken := errors.New("injected")
+	disk.SetFault(func(op nodetest.Op) error {
+		if strings.Contains(op.Name, "group-7") {
+			return broken
+		}
+		return nil
+	})
+	require.ErrorIs(t, r.begin(rejoinMark{heardTerm: 5, index: 9}, false), broken)
+	require.Zero(t, r.group.HardState().Term)
+	disk.SetFault(nil)
+	require.NoError(t, r.begin(rejoinMark{heardTerm: 5, index: 9}, false))
+	require.Equal(t, wal.HardState{Term: 5, VoteTerm: 5, VotedFor: []byte("host-0")}, r.group.HardState())
 }
 
 func TestTheMarkOnDisk(t *testing.T) {
