@@ -1,26 +1,81 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
 	kongyaml "github.com/alecthomas/kong-yaml"
+	"gopkg.in/yaml.v3"
 )
 
-// loadYAML reads a configuration file: "log-level: debug" at the top level is the flag --log-level of every command,
-// "backend: {zone: a}" is --zone of the command backend.
-func loadYAML(r io.Reader) (kong.Resolver, error) { return kongyaml.Loader(r) }
+// configBytesMax bounds a configuration file.
+const configBytesMax = 1 << 20
 
-// configFile gives flags the values of the file that --config names. Kong asks resolvers after it has read the
-// environment and lets them win, so this one keeps silent about flags whose variable is set.
+// configFile gives flags the values of the file that --config names: "log-level: debug" at the top level is the flag
+// --log-level of every command, "backend: {zone: a}" is --zone of the command backend. Kong asks resolvers after it has
+// read the environment and lets them win, so this one keeps silent about flags whose variable is set.
 type configFile struct {
-	path   *string // the value of --config, set by the time of the first Resolve
-	loaded kong.Resolver
+	path    *string // the value of --config, set by the time of the first Resolve
+	loaded  kong.Resolver
+	content map[string]any // of the file that was loaded
 }
 
 var _ kong.Resolver = (*configFile)(nil)
+
+// load reads a configuration file.
+func (c *configFile) load(r io.Reader) (kong.Resolver, error) {
+	content, err := io.ReadAll(io.LimitReader(r, configBytesMax+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > configBytesMax {
+		return nil, fmt.Errorf("the file has more than %d bytes", configBytesMax)
+	}
+	if err := yaml.Unmarshal(content, &c.content); err != nil {
+		return nil, fmt.Errorf("YAML: %w", err)
+	}
+	return kongyaml.Loader(bytes.NewReader(content))
+}
+
+// checkNames returns an error for a name in the file that is no flag's: a value that somebody meant to be used.
+func (c *configFile) checkNames(app *kong.Application) error {
+	anywhere := flagNames(app.Node)
+	for _, command := range app.Children {
+		maps.Copy(anywhere, flagNames(command))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.content)) {
+		command := slices.IndexFunc(app.Children, func(n *kong.Node) bool { return n.Name == name })
+		section, isSection := c.content[name].(map[string]any)
+		switch {
+		case command >= 0 && (isSection || c.content[name] == nil):
+			known := flagNames(app.Children[command])
+			maps.Copy(known, flagNames(app.Node))
+			for _, inner := range slices.Sorted(maps.Keys(section)) {
+				if !known[inner] {
+					return fmt.Errorf("%q below %q is no flag of that command", inner, name)
+				}
+			}
+		case command >= 0:
+			return fmt.Errorf("%q is a command: give its flags below it", name)
+		case !anywhere[name]:
+			return fmt.Errorf("%q is no flag of any command", name)
+		}
+	}
+	return nil
+}
+
+func flagNames(n *kong.Node) map[string]bool {
+	names := map[string]bool{}
+	for _, flag := range n.Flags {
+		names[flag.Name] = true
+	}
+	return names
+}
 
 // Validate accepts every command line.
 func (c *configFile) Validate(*kong.Application) error { return nil }
@@ -43,6 +98,9 @@ func (c *configFile) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Fl
 		loaded, err := ctx.LoadConfig(path)
 		if err != nil {
 			return nil, fmt.Errorf("--config: %w", err)
+		}
+		if err := c.checkNames(ctx.Model); err != nil {
+			return nil, fmt.Errorf("--config %s: %w", path, err)
 		}
 		c.loaded = loaded
 	}

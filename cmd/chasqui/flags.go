@@ -49,14 +49,15 @@ func run(args []string, stdout, stderr io.Writer, exit func(int)) error {
 
 // newParser returns a parser that fills cli in.
 func newParser(cli *commands, exit func(int)) (*kong.Kong, error) {
+	file := &configFile{path: &cli.Config}
 	return kong.New(cli,
 		kong.Name("chasqui"),
 		kong.Description("A distributed message queue that speaks the Amazon SQS API.\n\nStart with: chasqui dev"),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.DefaultEnvars(environmentPrefix),
-		kong.Configuration(loadYAML),
-		kong.Resolvers(&configFile{path: &cli.Config}),
+		kong.Configuration(file.load),
+		kong.Resolvers(file),
 		kong.Writers(cli.stdout, cli.stderr),
 		kong.Exit(exit),
 	)

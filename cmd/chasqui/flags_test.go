@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -75,6 +76,22 @@ func TestCommandLinesThatCannotBe(t *testing.T) {
 		{[]string{"backend", "--id=b", "--data=d"}, "--metadata"},
 		{[]string{"dev", "--config=" + filepath.Join(t.TempDir(), "missing.yaml")}, "missing.yaml"},
 		{[]string{"dev", "--config=" + writeConfig(t, "dev: [")}, "YAML"},
+		{[]string{"dev", "--config=" + writeConfig(t, "slots: many")}, "--slots"},
+		{[]string{"dev", "--config=" + writeConfig(t, "sluts: 5")}, `"sluts" is no flag of any command`},
+		{[]string{"dev", "--config=" + writeConfig(t, "dev: {zone: a}")}, `"zone" below "dev"`},
+		{[]string{"dev", "--config=" + writeConfig(t, "backend: {sluts: 5}")}, `"sluts" below "backend"`},
+		{[]string{"dev", "--config=" + writeConfig(t, "dev: 5")}, `"dev" is a command`},
+		{[]string{"dev", "--config=" + writeConfig(t, "slots: 5\nslots: 6")}, "YAML"},
+		{[]string{"dev", "--config=" + writeConfig(t, "- slots")}, "YAML"},
+		{[]string{"dev", "--config=" + writeConfig(t, strings.Repeat("#", configBytesMax+1))}, "bytes"},
+		{[]string{"dev", "--config=" + t.TempDir()}, "--config"},
+		{[]string{"dev", "--slots=many"}, "--slots"},
+		{[]string{"dev", "--slots"}, "--slots"},
+		{[]string{"dev", "--sluts=5"}, "--sluts"},
+		{[]string{"dev", "elsewhere"}, "elsewhere"},
+		{[]string{"backend", "--id=b", "--data=d", "--metadata=m:1", "--heartbeat=0s"}, "--heartbeat"},
+		{[]string{"backend", "--id=b", "--data=d", "--metadata=m:1", "--heartbeat=500"}, "--heartbeat"},
+		{[]string{"metadata", "--id=b", "--data=d", "--members=b"}, "--members"},
 		{[]string{"dev", "--log-level=loud"}, "log-level"},
 		{[]string{"status", "--output=xml"}, "output"},
 		{[]string{"fly"}, "fly"},
@@ -82,6 +99,19 @@ func TestCommandLinesThatCannotBe(t *testing.T) {
 		_, err := parse(t, c.args...)
 		require.ErrorContains(t, err, c.says, "%q", c.args)
 	}
+}
+
+// Variables that are no flag's are left alone: a container's environment has some, CHASQUI_SERVICE_HOST for one.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("CHASQUI_SERVICE_HOST", "10.0.0.1")
+	cli, err := parse(t, "dev")
+	require.NoError(t, err)
+	require.Equal(t, 2, cli.Dev.Slots)
+	t.Setenv("CHASQUI_SLOTS", "many")
+	_, err = parse(t, "dev")
+	require.ErrorContains(t, err, "CHASQUI_SLOTS")
+	_, err = parse(t, "version")
+	require.NoError(t, err, "a variable of another command")
 }
 
 func TestMembers(t *testing.T) {

@@ -24,6 +24,17 @@ type replicaFlags struct {
 	SegmentBytes int64         `help:"Size of one journal segment, a multiple of 4096." default:"67108864"`
 }
 
+// heartbeatMin is the least that package replication takes.
+const heartbeatMin = 5 * time.Millisecond
+
+// Validate is called with the command line. A backend host would notice only when it is given slots.
+func (f *replicaFlags) Validate() error {
+	if f.Heartbeat < heartbeatMin {
+		return fmt.Errorf("--heartbeat %s: at least %s is possible", f.Heartbeat, heartbeatMin)
+	}
+	return nil
+}
+
 // journalConfig returns the journal's configuration.
 func (f *replicaFlags) journalConfig() wal.Config {
 	cfg := wal.DefaultConfig()
