@@ -29,7 +29,8 @@ const enqueueTimeout = 3 * time.Second
 // One entry in flight with a large bound measured better than several: callers that wait for their answers split
 // into fewer, larger groups. For the same reason the batcher lingers after an entry completes, until as many callers
 // as before have come back (or Config.Linger has passed), so that closed-loop callers form one convoy and not two
-// that wait for each other. A lone caller never waits.
+// that wait for each other. A lone caller never waits. Callers with a longer way, behind HTTP, do not come back that
+// soon: a linger that was in vain is not tried again for some rounds, twice as many after each failure.
 type batcher struct {
 	replica *Replica
 
@@ -69,12 +70,20 @@ func (b *batcher) add(op Operation) error {
 // run proposes batch after batch until ctx ends.
 func (b *batcher) run(ctx context.Context) {
 	expect := 0 // callers thought to come back after the entry that has just completed
+	skip, failures := 0, 0
 	buffer := batchBuffer{}
 	for {
 		if !b.waitForWork(ctx) {
 			break
 		}
-		b.linger(ctx, expect)
+		if skip > 0 {
+			skip--
+		} else if b.linger(ctx, expect) {
+			failures = 0
+		} else {
+			failures = min(failures+1, lingerFailuresMax)
+			skip = 1<<failures - 1
+		}
 		batch := b.take()
 		b.replica.propose(batch, &buffer)
 		b.mu.Lock()
@@ -109,15 +118,19 @@ func (b *batcher) waitForWork(ctx context.Context) bool {
 	}
 }
 
-// linger waits until expect operations are there or the batch is nearly full, at most Config.Linger.
-func (b *batcher) linger(ctx context.Context, expect int) {
+// lingerFailuresMax bounds the rounds without a linger to 63: callers change.
+const lingerFailuresMax = 6
+
+// linger waits until expect operations are there or the batch is nearly full, at most Config.Linger. It returns false
+// if the wait was in vain.
+func (b *batcher) linger(ctx context.Context, expect int) bool {
 	cfg := &b.replica.cfg
 	enough := func() bool {
 		operations, bytes := b.waiting()
 		return operations >= expect || operations >= cfg.BatchOperationsMax || bytes >= cfg.BatchBytesMax/4*3
 	}
 	if cfg.Linger == 0 || enough() {
-		return
+		return true
 	}
 	timer := b.replica.node.host.Clock.NewTimer(cfg.Linger)
 	defer timer.Stop()
@@ -125,12 +138,12 @@ func (b *batcher) linger(ctx context.Context, expect int) {
 		select {
 		case <-b.wake:
 			if enough() {
-				return
+				return true
 			}
 		case <-timer.C():
-			return
+			return false
 		case <-ctx.Done():
-			return
+			return true
 		}
 	}
 }
