@@ -22,10 +22,10 @@ type exitCode int
 // Error names the code.
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// gcPercent lets the heap grow to five times what is in use before it is collected: the processes make much short-lived
-// garbage and keep little, and collecting it at every doubling costs a quarter of the throughput. GOGC overrides it; a
+// gcPercent lets the heap grow to three times what is in use before it is collected: the processes make much short-lived
+// garbage and keep little, and collecting it at every doubling costs a fifth of the throughput. GOGC overrides it; a
 // backend host's --max-memory bounds it.
-const gcPercent = 400
+const gcPercent = 200
 
 func main() {
 	if os.Getenv("GOGC") == "" {
