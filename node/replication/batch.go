@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"chasqui/node"
 )
 
 // Operation is one thing to do to the state machine.
@@ -28,9 +30,9 @@ const enqueueTimeout = 3 * time.Second
 //
 // One entry in flight with a large bound measured better than several: callers that wait for their answers split
 // into fewer, larger groups. For the same reason the batcher lingers after an entry completes, until as many callers
-// as before have come back (or Config.Linger has passed), so that closed-loop callers form one convoy and not two
-// that wait for each other. A lone caller never waits. Callers with a longer way, behind HTTP, do not come back that
-// soon: a linger that was in vain is not tried again for some rounds, twice as many after each failure.
+// as before have come back, so that closed-loop callers form one convoy and not two that wait for each other: every
+// entry costs all hosts the same, however much is in it. It waits no longer than that entry took, and no longer than
+// Config.Linger. A lone caller never waits.
 type batcher struct {
 	replica *Replica
 
@@ -69,23 +71,19 @@ func (b *batcher) add(op Operation) error {
 
 // run proposes batch after batch until ctx ends.
 func (b *batcher) run(ctx context.Context) {
-	expect := 0 // callers thought to come back after the entry that has just completed
-	skip, failures := 0, 0
+	clock := b.replica.node.host.Clock
+	expect := 0              // callers thought to come back after the entry that has just completed
+	took := time.Duration(0) // how long that entry took
 	buffer := batchBuffer{}
 	for {
 		if !b.waitForWork(ctx) {
 			break
 		}
-		if skip > 0 {
-			skip--
-		} else if b.linger(ctx, expect) {
-			failures = 0
-		} else {
-			failures = min(failures+1, lingerFailuresMax)
-			skip = 1<<failures - 1
-		}
+		b.linger(ctx, expect, min(took, b.replica.cfg.Linger))
 		batch := b.take()
+		start := clock.Now()
 		b.replica.propose(batch, &buffer)
+		took = node.Since(clock, start)
 		b.mu.Lock()
 		expect = len(batch) + len(b.pending)
 		b.mu.Unlock()
@@ -118,32 +116,28 @@ func (b *batcher) waitForWork(ctx context.Context) bool {
 	}
 }
 
-// lingerFailuresMax bounds the rounds without a linger to 63: callers change.
-const lingerFailuresMax = 6
-
-// linger waits until expect operations are there or the batch is nearly full, at most Config.Linger. It returns false
-// if the wait was in vain.
-func (b *batcher) linger(ctx context.Context, expect int) bool {
+// linger waits until expect operations are there or the batch is nearly full, at most for limit.
+func (b *batcher) linger(ctx context.Context, expect int, limit time.Duration) {
 	cfg := &b.replica.cfg
 	enough := func() bool {
 		operations, bytes := b.waiting()
 		return operations >= expect || operations >= cfg.BatchOperationsMax || bytes >= cfg.BatchBytesMax/4*3
 	}
-	if cfg.Linger == 0 || enough() {
-		return true
+	if limit <= 0 || enough() {
+		return
 	}
-	timer := b.replica.node.host.Clock.NewTimer(cfg.Linger)
+	timer := b.replica.node.host.Clock.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		select {
 		case <-b.wake:
 			if enough() {
-				return true
+				return
 			}
 		case <-timer.C():
-			return false
+			return
 		case <-ctx.Done():
-			return true
+			return
 		}
 	}
 }

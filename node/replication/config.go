@@ -47,8 +47,8 @@ type Config struct {
 	// (throughput is bound / round time). Defaults 1 MiB and 4096.
 	BatchBytesMax      int
 	BatchOperationsMax int
-	// Linger is the longest wait for the callers of the previous batch to come back; never waited when idle.
-	// Default 300 us.
+	// Linger is the longest wait for the callers of the previous batch to come back; a lone caller never waits, and
+	// nobody waits longer than the previous batch took. Default 2 ms.
 	Linger time.Duration
 	// PendingBytesMax bounds the operations waiting for their batch; beyond it Submit answers ErrOverloaded.
 	// Default 64 MiB.
@@ -74,7 +74,7 @@ func DefaultConfig() Config {
 		AppendTimeout:      5 * time.Second,
 		BatchBytesMax:      1 << 20,
 		BatchOperationsMax: 4096,
-		Linger:             300 * time.Microsecond,
+		Linger:             2 * time.Millisecond,
 		PendingBytesMax:    64 << 20,
 		SnapshotBytes:      128 << 20,
 		SnapshotEntries:    65536,
