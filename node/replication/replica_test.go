@@ -10,6 +10,9 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
+
+	"chasqui/node/nodetest"
+	"chasqui/node/rpc"
 )
 
 func TestOperationsReachAllHostsInOneOrder(t *testing.T) {
@@ -249,4 +252,30 @@ func TestTransportAvoidsTheTraps(t *testing.T) {
 	require.ErrorIs(t, err, raft.ErrPipelineReplicationNotSupported)
 	require.Error(t, tr.TimeoutNow("b", "b", nil, nil))
 	var _ raft.WithPreVote = tr
+	r := &Replica{node: &Node{host: nodetest.RealHost(t)}, cfg: cfg}
+	require.Nil(t, r.raftConfig().NotifyCh, "raft's main loop blocks on it")
+}
+
+// raft sets no deadline on an append, and a stuck one would end replication to that peer.
+func TestAnAppendToASilentPeerEnds(t *testing.T) {
+	host := nodetest.RealHost(t)
+	silent, err := host.Network.Listen("127.0.0.1:0") // takes connections and says nothing
+	require.NoError(t, err)
+	defer silent.Close()
+	client := rpc.NewClient(host, rpc.DefaultConfig())
+	defer client.Close()
+	cfg := testConfig()
+	cfg.HostID, cfg.Members = "a", []Member{{ID: "a"}, {ID: "b", Address: silent.Addr().String()}}
+	cfg.HeartbeatTimeout, cfg.AppendTimeout = 20*time.Millisecond, 40*time.Millisecond
+	tr := newTransport(&Node{host: host, client: client}, &cfg)
+	for _, request := range []*raft.AppendEntriesRequest{{}, {Entries: []*raft.Log{{Index: 1, Term: 1}}}} {
+		ended := make(chan error, 1)
+		go func() { ended <- tr.AppendEntries("b", "b", request, &raft.AppendEntriesResponse{}) }()
+		select {
+		case err := <-ended:
+			require.Error(t, err)
+		case <-time.After(patience):
+			t.Fatal("the append is stuck")
+		}
+	}
 }
