@@ -55,6 +55,9 @@ func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, c
 	return s
 }
 
+// firstGroup is the raft group of slot 0: group 0 is the metadata's, should both ever share a process's journal.
+const firstGroup = 1
+
 // Ensure starts this host's replica of a slot if it is not running. The first member is preferred as leader, so a
 // topology that rotates the members spreads the leaders.
 func (s *Server) Ensure(number uint16, members []replication.Member) error {
@@ -68,7 +71,7 @@ func (s *Server) Ensure(number uint16, members []replication.Member) error {
 		return nil
 	}
 	group := s.group
-	group.GroupID, group.Name = uint32(number)+1, fmt.Sprintf("slot-%d", number)
+	group.GroupID, group.Name = firstGroup+uint32(number), fmt.Sprintf("slot-%d", number)
 	group.Members, group.Preferred = members, mine == 0
 	if group.Rejoin {
 		holds, err := s.replicas.Holds(group.GroupID)
@@ -85,8 +88,14 @@ func (s *Server) Ensure(number uint16, members []replication.Member) error {
 	return nil
 }
 
-// Status returns the status of every slot's replica on this host, in order.
-func (s *Server) Status() []replication.Status { return s.replicas.Replicas() }
+// Status returns the status of every slot's replica on this host, in order; Group is the slot's number.
+func (s *Server) Status() []replication.Status {
+	slots := s.replicas.Replicas()
+	for i := range slots {
+		slots[i].Group -= firstGroup
+	}
+	return slots
+}
 
 // Close ends long polls and stops the slots. The replication.Node is closed by its owner, afterwards.
 func (s *Server) Close() {

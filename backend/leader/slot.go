@@ -31,8 +31,7 @@ type Slot struct {
 // sizeEveryMs spaces the computations of the state's size, which look at every partition.
 const sizeEveryMs = 100
 
-// Start starts this host's replica of a slot. group describes the raft group; its GroupID is the slot's number plus
-// one, as group 0 is the metadata's.
+// Start starts this host's replica of a slot. group describes its raft group.
 func Start(host node.Host, replicas *replication.Node, number uint16, group replication.Config) (*Slot, error) {
 	s := &Slot{
 		host: host, number: number, tasks: host.Tasks.Group(), machine: queue.NewMachine(), waits: newWaitTable(),

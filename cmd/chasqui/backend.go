@@ -86,7 +86,7 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	p.atStop(server.Close)
 
 	describe := func() metadata.HeartbeatInfo {
-		return metadata.HeartbeatInfo{Host: self, PID: os.Getpid(), StartedMs: p.started.UnixMilli(), Groups: bySlot(server.Status())}
+		return metadata.HeartbeatInfo{Host: self, PID: os.Getpid(), StartedMs: p.started.UnixMilli(), Groups: server.Status()}
 	}
 	registrar := metadata.NewRegistrar(p.host, p.client, c.Metadata, describe, func(topology metadata.Topology) {
 		book.learn(topology)
@@ -106,14 +106,6 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	})
 	p.host.Log.Info("backend host serves", "address", self.Address)
 	return server, nil
-}
-
-// bySlot numbers a host's raft groups by slot, as heartbeats do: group 0 is the metadata service's, slot n is group n+1.
-func bySlot(groups []replication.Status) []replication.Status {
-	for i := range groups {
-		groups[i].Group--
-	}
-	return groups
 }
 
 // backendHealth judges a backend host: it must be registered, and every replica must know its leader.

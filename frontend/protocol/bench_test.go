@@ -2,8 +2,11 @@ package protocol
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // batchBody is a SendMessageBatch of ten messages of 1 KiB, with a quote or line break now and then.
@@ -50,6 +53,34 @@ func BenchmarkDecodeSendMessageBatch(b *testing.B) {
 			b.ReportMetric(float64(b.N)*10/b.Elapsed().Seconds(), "messages/s")
 		})
 	}
+}
+
+// BenchmarkScanSendMessageBatchPeer is the peer: a library's tokens and unquoted strings of the same body, which is the
+// least that a decoder built on it does.
+func BenchmarkScanSendMessageBatchPeer(b *testing.B) {
+	body := batchBody()
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	reader := bytes.NewReader(body)
+	decoder := jsontext.NewDecoder(reader)
+	var text []byte
+	for b.Loop() {
+		reader.Reset(body)
+		decoder.Reset(reader)
+		for {
+			token, err := decoder.ReadToken()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			if token.Kind() == '"' {
+				text = append(text[:0], token.String()...)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.N)*10/b.Elapsed().Seconds(), "messages/s")
 }
 
 func BenchmarkAppendReceiveMessage(b *testing.B) {

@@ -40,7 +40,7 @@ type batcher struct {
 	pending []Operation
 	bytes   int // of pending
 	closed  bool
-	wake    chan struct{} // capacity 1: something was added or the batcher was closed
+	wake    chan struct{} // capacity 1: something was added
 }
 
 func newBatcher(r *Replica) *batcher { return &batcher{replica: r, wake: make(chan struct{}, 1)} }
