@@ -1,0 +1,71 @@
+package linearizability
+
+// Kind is what an operation did.
+type Kind string
+
+// The kinds of operations. A batch is recorded as one operation per entry, with the same Batch.
+const (
+	CreateQueue      Kind = "create-queue"
+	DeleteQueue      Kind = "delete-queue"
+	PurgeQueue       Kind = "purge-queue"
+	SetAttributes    Kind = "set-attributes"
+	GetAttributes    Kind = "get-attributes"
+	Send             Kind = "send"
+	Receive          Kind = "receive"
+	Delete           Kind = "delete"
+	ChangeVisibility Kind = "change-visibility"
+)
+
+// Outcome is what the client knows of an operation's effect.
+type Outcome string
+
+// The outcomes. An operation without an answer when the history ended is Unknown.
+const (
+	OK      Outcome = "ok"      // it took effect
+	Failed  Outcome = "failed"  // it had no effect and never will: an answer of status 4xx
+	Unknown Outcome = "unknown" // it took effect, or will, or never: no answer, or an answer of status 5xx
+)
+
+// Operation is one call by a client and what came of it. Times are nanoseconds since the beginning of the run, on the
+// one clock of the recorder. Fields that do not belong to the operation's Kind are left empty.
+type Operation struct {
+	ID      int     `json:"id"`              // position in the history, from 0, in order of Call
+	Client  string  `json:"client"`          // the logical thread: one operation at a time (the entries of a batch count as one)
+	Batch   int     `json:"batch,omitempty"` // entries of one batch share a number > 0
+	Kind    Kind    `json:"kind"`            //
+	Queue   string  `json:"queue"`           // queue name; FIFO queues end in ".fifo"
+	Call    int64   `json:"call"`            // just before the request was sent first
+	Return  int64   `json:"return"`          // just after the answer was read; for Unknown, when the client gave up
+	Outcome Outcome `json:"outcome"`         //
+	Error   string  `json:"error,omitempty"` // error code of the service, or the client's own words
+	Tries   int     `json:"tries,omitempty"` // requests made for this operation, when more than 1
+
+	// Input.
+	Attributes        map[string]string `json:"attributes,omitempty"` // CreateQueue, SetAttributes
+	Body              string            `json:"body,omitempty"`       // Send: unique in the run; the recorder's token, not the padding
+	Group             string            `json:"group,omitempty"`      // Send to FIFO
+	DeduplicationID   string            `json:"dedup,omitempty"`      // Send to FIFO
+	DelaySeconds      int               `json:"delay,omitempty"`      // Send
+	Handle            string            `json:"handle,omitempty"`     // Delete, ChangeVisibility
+	MessageID         string            `json:"message,omitempty"`    // Delete, ChangeVisibility: the message the handle was received with; Send: output
+	VisibilitySeconds int               `json:"visibility,omitempty"` // Receive (the queue's, if the request had none), ChangeVisibility
+	WaitSeconds       int               `json:"wait,omitempty"`       // Receive
+	Max               int               `json:"max,omitempty"`        // Receive: messages asked for
+
+	// Output.
+	SequenceNumber string            `json:"sequence,omitempty"` // Send to FIFO
+	Messages       []Message         `json:"messages,omitempty"` // Receive
+	Values         map[string]string `json:"values,omitempty"`   // GetAttributes
+}
+
+// Message is one message that a Receive returned.
+type Message struct {
+	MessageID      string `json:"id"`
+	Body           string `json:"body"` // the token; a body that does not carry a valid one is recorded whole
+	Handle         string `json:"handle"`
+	Group          string `json:"group,omitempty"`
+	SequenceNumber string `json:"sequence,omitempty"`
+	ReceiveCount   int    `json:"receives"`
+	SentMs         int64  `json:"sent"`              // the service's clock, Unix milliseconds
+	DamagedBody    bool   `json:"damaged,omitempty"` // the body or its digest is not what was sent
+}
