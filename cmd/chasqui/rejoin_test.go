@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node/identity"
+	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 )
 
@@ -28,7 +29,7 @@ func TestWhichFolderMayReplaceALostOne(t *testing.T) {
 		{"journal gone, to rejoin", []string{snapshotsDir}, rejoin, "move the whole folder away", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			disk := nodetest.NewMemDisk()
+			disk := memdisk.New()
 			p := &process{host: nodetest.RealHostIn(t, "backend-1", t.TempDir())}
 			p.host.Disk = disk
 			for _, name := range test.holds {
@@ -60,7 +61,7 @@ func TestWhichFolderMayReplaceALostOne(t *testing.T) {
 
 func TestADamagedRejoinFileIsRefused(t *testing.T) {
 	p := &process{host: nodetest.RealHostIn(t, "backend-1", t.TempDir())}
-	p.host.Disk = nodetest.NewMemDisk()
+	p.host.Disk = memdisk.New()
 	for _, content := range []string{"", "0\n", "-5\n", "soon\n", "99999999999999999999\n"} {
 		require.NoError(t, identity.WriteFile(p.host.Disk, rejoinName, []byte(content)))
 		_, err := (&replicaFlags{}).rejoins(p)

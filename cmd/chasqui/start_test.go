@@ -13,6 +13,7 @@ import (
 
 	"chasqui/node"
 	"chasqui/node/identity"
+	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 	"chasqui/node/wal"
 )
@@ -109,9 +110,9 @@ func TestADataFolderThatCannotBeWrittenTo(t *testing.T) {
 		}
 	})
 	t.Run("for anybody", func(t *testing.T) {
-		disk := nodetest.NewMemDisk()
-		disk.SetFault(func(op nodetest.Op) error {
-			if op.Kind == nodetest.OpCreate {
+		disk := memdisk.New()
+		disk.SetFault(func(op memdisk.Op) error {
+			if op.Kind == memdisk.OpCreate {
 				return fs.ErrPermission
 			}
 			return nil
@@ -135,7 +136,7 @@ func TestADiskWithoutRoom(t *testing.T) {
 	require.NoError(t, err)
 	needs := cli.Backend.spaceBytes()
 	require.Greater(t, needs, 2*cli.Backend.SegmentBytes)
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host := nodetest.RealHost(t)
 	host.Disk = disk
 	disk.SetCapacity(needs - 1)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 	"chasqui/node/real"
 )
 
@@ -35,7 +35,7 @@ func write(t *testing.T, disk node.Disk, name string, content []byte) {
 }
 
 func TestAnEmptyFolderGetsAnIdentityThatStays(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	first := claim(t, hostOn(t, disk), "backend", "backend-1")
 	require.Equal(t, "backend", first.Role)
 	require.Equal(t, "backend-1", first.ID)
@@ -45,12 +45,12 @@ func TestAnEmptyFolderGetsAnIdentityThatStays(t *testing.T) {
 	// A power loss right after Claim returned takes nothing back.
 	require.Equal(t, first, claim(t, hostOn(t, disk.CrashLosingEverythingUnsynced()), "backend", "backend-1"))
 
-	other := claim(t, hostOn(t, nodetest.NewMemDisk()), "backend", "backend-1")
+	other := claim(t, hostOn(t, memdisk.New()), "backend", "backend-1")
 	require.NotEqual(t, first.Incarnation, other.Incarnation)
 }
 
 func TestAForeignFolderIsRefused(t *testing.T) {
-	host := hostOn(t, nodetest.NewMemDisk())
+	host := hostOn(t, memdisk.New())
 	owner := claim(t, host, "backend", "backend-1")
 	for _, c := range []struct{ role, id, text string }{
 		{"backend", "backend-2", `data folder belongs to backend "backend-1", not to backend "backend-2"`},
@@ -66,7 +66,7 @@ func TestAForeignFolderIsRefused(t *testing.T) {
 }
 
 func TestAFolderInUseIsRefused(t *testing.T) {
-	host := hostOn(t, nodetest.NewMemDisk())
+	host := hostOn(t, memdisk.New())
 	folder, err := Claim(host, "backend", "backend-1", 0)
 	require.NoError(t, err)
 	_, err = Claim(host, "backend", "backend-1", 0)
@@ -76,7 +76,7 @@ func TestAFolderInUseIsRefused(t *testing.T) {
 }
 
 func TestFilesWithoutAnIdentityAreRefused(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	write(t, disk, "journal", []byte("somebody's"))
 	_, err := Claim(hostOn(t, disk), "backend", "backend-1", 0)
 	require.ErrorIs(t, err, ErrNoIdentity)
@@ -92,7 +92,7 @@ func TestADamagedIdentityIsRefused(t *testing.T) {
 		"larger than it": func(c []byte) []byte { return make([]byte, sizeMax+1) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			disk := nodetest.NewMemDisk()
+			disk := memdisk.New()
 			host := hostOn(t, disk)
 			claim(t, host, "backend", "backend-1")
 			content, err := disk.Contents(fileName)
@@ -106,7 +106,7 @@ func TestADamagedIdentityIsRefused(t *testing.T) {
 
 func TestTheFormatIsPinned(t *testing.T) {
 	const golden = `{"format":1,"role":"backend","id":"backend-2","incarnation":"00112233445566778899aabbccddeeff","crc32c":"8468cf08"}` + "\n"
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	write(t, disk, fileName, []byte(golden))
 	require.Equal(t, Identity{Role: "backend", ID: "backend-2", Incarnation: "00112233445566778899aabbccddeeff"},
 		claim(t, hostOn(t, disk), "backend", "backend-2"))
@@ -126,7 +126,7 @@ func TestTheFormatIsPinned(t *testing.T) {
 }
 
 func TestADiskWithoutRoomIsRefusedWithNumbers(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	disk.SetCapacity(1000)
 	_, err := Claim(hostOn(t, disk), "backend", "backend-1", 5000)
 	require.ErrorIs(t, err, node.ErrDiskFull)
@@ -134,7 +134,7 @@ func TestADiskWithoutRoomIsRefusedWithNumbers(t *testing.T) {
 }
 
 func TestNamesWithSpacesAreRefused(t *testing.T) {
-	host := hostOn(t, nodetest.NewMemDisk())
+	host := hostOn(t, memdisk.New())
 	for _, c := range [][2]string{{"", "x"}, {"backend", ""}, {"backend", "a b"}, {"back\nend", "a"}, {"backend", string(make([]byte, 300))}} {
 		_, err := Claim(host, c[0], c[1], 0)
 		require.Error(t, err, "%q", c)
@@ -146,9 +146,9 @@ func TestNamesWithSpacesAreRefused(t *testing.T) {
 func TestACrashDuringTheFirstClaimLeavesAUsableFolder(t *testing.T) {
 	broken := errors.New("injected")
 	for at := 0; ; at++ {
-		disk := nodetest.NewMemDisk()
+		disk := memdisk.New()
 		step := 0
-		disk.SetFault(func(nodetest.Op) error {
+		disk.SetFault(func(memdisk.Op) error {
 			if step++; step > at {
 				return broken
 			}
@@ -156,7 +156,7 @@ func TestACrashDuringTheFirstClaimLeavesAUsableFolder(t *testing.T) {
 		})
 		folder, err := Claim(hostOn(t, disk), "backend", "backend-1", 0)
 		disk.SetFault(nil)
-		for _, after := range []*nodetest.MemDisk{disk.CrashLosingEverythingUnsynced(), disk.CrashKeepingEverything()} {
+		for _, after := range []*memdisk.Disk{disk.CrashLosingEverythingUnsynced(), disk.CrashKeepingEverything()} {
 			found := claim(t, hostOn(t, after), "backend", "backend-1")
 			if err == nil {
 				require.Equal(t, folder.Identity, found)
@@ -171,10 +171,10 @@ func TestACrashDuringTheFirstClaimLeavesAUsableFolder(t *testing.T) {
 }
 
 func TestWriteFileReplacesAtomically(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	write(t, disk, "a", []byte("old"))
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpRename {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpRename {
 			return fs.ErrPermission
 		}
 		return nil

@@ -1,4 +1,4 @@
-package nodetest
+package memdisk
 
 import (
 	"errors"
@@ -12,28 +12,38 @@ import (
 	"chasqui/node"
 )
 
-// defaultCapacityBytes is the size of a new MemDisk: more than any test writes.
+// defaultCapacityBytes is the size of a new Disk: more than any test writes.
 const defaultCapacityBytes = 1 << 40
 
-// MemDisk is a node.Disk in memory that remembers what is durable and what is not. It keeps every write since the last
-// good Sync of its file and every change of a name since the last good SyncDir of its folder, so that Crash can say
-// what a power cut would leave. All methods may be called concurrently, also from within a fault function.
-type MemDisk struct {
-	mu       sync.Mutex // guards everything below, and every entry and memFile of this disk
+// Errors that package node and package fs have no name for; test with errors.Is.
+var (
+	// ErrNotFolder means a file stands where a folder is needed.
+	ErrNotFolder = errors.New("not a folder")
+	// ErrIsFolder means a folder stands where a file is needed.
+	ErrIsFolder = errors.New("is a folder")
+	// ErrNotEmpty means a folder has entries. A Rename onto such a folder is also an fs.ErrExist.
+	ErrNotEmpty = errors.New("folder is not empty")
+)
+
+// Disk is a node.Disk in memory that remembers what is durable. All methods may be called concurrently, also from
+// within a fault function.
+type Disk struct {
+	mu       sync.Mutex // guards everything below, and every entry and File of this disk
 	root     *entry
 	folders  []*entry // every folder ever made, in order; Crash walks their unsynced name changes
-	order    uint64   // the number of the last name change
+	order    uint64   // the number of the last change of a name or of bytes
 	locks    map[string]bool
 	capacity int64
 	used     int64 // the sum of the lengths of all files that have a name
 	fault    func(Op) error
+	losses   Losses // of the crash that made this disk
 }
 
-var _ node.Disk = (*MemDisk)(nil)
+var _ node.Disk = (*Disk)(nil)
 
-// NewMemDisk returns an empty disk of 1 TiB without faults.
-func NewMemDisk() *MemDisk {
-	d := &MemDisk{locks: map[string]bool{}, capacity: defaultCapacityBytes}
+// New returns an empty disk of 1 TiB without faults.
+func New() *Disk {
+	d := &Disk{locks: map[string]bool{}, capacity: defaultCapacityBytes}
 	d.root = d.newFolder()
 	return d
 }
@@ -65,7 +75,7 @@ func (k OpKind) String() string {
 	return names[k-1]
 }
 
-// Op is one operation that is about to happen on a MemDisk.
+// Op is one operation that is about to happen on a Disk.
 type Op struct {
 	Kind OpKind
 	// Name is the file or folder, as it was given to the disk; for a file that is open, the name it was opened by.
@@ -82,14 +92,14 @@ type Op struct {
 // operation returns, and it then has no effect. While f blocks the operation hangs, and others go on: a hung disk. An
 // error for a Sync or SyncDir makes everything unsynced uncertain for good: a later Sync returns nil for it, and a
 // crash may lose it all the same, as on Linux. f may call the disk's own methods, such as Crash.
-func (d *MemDisk) SetFault(f func(op Op) error) {
+func (d *Disk) SetFault(f func(op Op) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fault = f
 }
 
 // SetCapacity sets the disk's size. Writes that would make the files together longer than this get node.ErrDiskFull.
-func (d *MemDisk) SetCapacity(bytes int64) {
+func (d *Disk) SetCapacity(bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.capacity = bytes
@@ -97,33 +107,31 @@ func (d *MemDisk) SetCapacity(bytes int64) {
 
 // Corrupt overwrites bytes of a file on the medium itself, below the bookkeeping of what is synced. The range must lie
 // within the file.
-func (d *MemDisk) Corrupt(name string, offset int64, data []byte) error {
+func (d *Disk) Corrupt(name string, offset int64, data []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e, err := d.file("corrupt", name)
 	if err != nil {
 		return err
 	}
-	if offset < 0 || offset+int64(len(data)) > int64(len(e.data)) {
-		return pathError("corrupt", name, fmt.Errorf("range %d+%d is outside of the file's %d bytes", offset, len(data), len(e.data)))
+	if offset < 0 || offset+int64(len(data)) > e.data.size {
+		return pathError("corrupt", name, fmt.Errorf("range %d+%d is outside of the file's %d bytes", offset, len(data), e.data.size))
 	}
-	e.record(change{offset: offset, data: slices.Clone(data), state: durable})
+	d.record(e, change{offset: offset, data: slices.Clone(data), state: durable})
 	return nil
 }
 
-// Contents returns a copy of what a reader of the file sees at the moment.
-func (d *MemDisk) Contents(name string) ([]byte, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	e, err := d.file("read", name)
+// Create makes a new, empty file.
+func (d *Disk) Create(name string) (node.File, error) {
+	f, err := d.CreateFile(name)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(e.data), nil
+	return f, nil
 }
 
-// Create makes a new, empty file.
-func (d *MemDisk) Create(name string) (node.File, error) {
+// CreateFile is Create for those who need more than a node.File.
+func (d *Disk) CreateFile(name string) (*File, error) {
 	if err := d.enter(Op{Kind: OpCreate, Name: name}, name); err != nil {
 		return nil, err
 	}
@@ -138,11 +146,20 @@ func (d *MemDisk) Create(name string) (node.File, error) {
 	}
 	e := &entry{linked: true}
 	d.name(folder, base, e)
-	return &memFile{disk: d, entry: e, name: name}, nil
+	return &File{disk: d, entry: e, name: name}, nil
 }
 
 // Open opens an existing file.
-func (d *MemDisk) Open(name string) (node.File, error) {
+func (d *Disk) Open(name string) (node.File, error) {
+	f, err := d.OpenFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// OpenFile is Open for those who need more than a node.File.
+func (d *Disk) OpenFile(name string) (*File, error) {
 	if err := d.enter(Op{Kind: OpOpen, Name: name}, name); err != nil {
 		return nil, err
 	}
@@ -152,18 +169,25 @@ func (d *MemDisk) Open(name string) (node.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &memFile{disk: d, entry: e, name: name}, nil
+	return &File{disk: d, entry: e, name: name}, nil
 }
 
 // Free returns the bytes left of the capacity.
-func (d *MemDisk) Free() (int64, error) {
+func (d *Disk) Free() (int64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return max(0, d.capacity-d.used), nil
 }
 
+// Used returns the bytes that the files take.
+func (d *Disk) Used() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.used
+}
+
 // Lock takes the lock called name and makes an empty file of that name if there is none, as the real disk does.
-func (d *MemDisk) Lock(name string) (io.Closer, error) {
+func (d *Disk) Lock(name string) (io.Closer, error) {
 	file, err := d.Create(name)
 	if errors.Is(err, fs.ErrExist) {
 		file, err = d.Open(name)
@@ -185,7 +209,7 @@ func (d *MemDisk) Lock(name string) (io.Closer, error) {
 
 // memLock is a lock that is held until Close.
 type memLock struct {
-	disk *MemDisk
+	disk *Disk
 	name string
 	once sync.Once
 }
@@ -202,11 +226,9 @@ func (l *memLock) Close() error {
 
 // enter refuses names that leave the data folder and asks the fault function. It is called without the lock, since the
 // fault function may block or call the disk.
-func (d *MemDisk) enter(op Op, names ...string) error {
-	for _, name := range names {
-		if !fs.ValidPath(name) {
-			return pathError(op.Kind.String(), name, fmt.Errorf("%w: not a relative path within the data folder", fs.ErrInvalid))
-		}
+func (d *Disk) enter(op Op, names ...string) error {
+	if err := validNames(op.Kind.String(), names...); err != nil {
+		return err
 	}
 	d.mu.Lock()
 	fault := d.fault
@@ -216,6 +238,16 @@ func (d *MemDisk) enter(op Op, names ...string) error {
 	}
 	if err := fault(op); err != nil {
 		return pathError(op.Kind.String(), op.Name, err)
+	}
+	return nil
+}
+
+// validNames refuses names that leave the data folder.
+func validNames(op string, names ...string) error {
+	for _, name := range names {
+		if !fs.ValidPath(name) {
+			return pathError(op, name, fmt.Errorf("%w: not a relative path within the data folder", fs.ErrInvalid))
+		}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package nodetest_test
+package memdisk_test
 
 import (
 	"context"
@@ -13,18 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
+	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 )
 
-func TestMemDiskConformance(t *testing.T) {
-	nodetest.TestDisk(t, func(*testing.T) node.Disk { return nodetest.NewMemDisk() })
+func TestDiskConformance(t *testing.T) {
+	nodetest.TestDisk(t, func(*testing.T) node.Disk { return memdisk.New() })
 }
 
-// TestMemDiskInAHost shows the use: the real machine with a disk that can lose power.
-func TestMemDiskInAHost(t *testing.T) {
+// TestDiskInAHost shows the use: the real machine with a disk that can lose power.
+func TestDiskInAHost(t *testing.T) {
 	nodetest.TestHost(t, func(t *testing.T) node.Host {
 		host := nodetest.RealHost(t)
-		host.Disk = nodetest.NewMemDisk()
+		host.Disk = memdisk.New()
 		return host
 	})
 }
@@ -32,7 +33,7 @@ func TestMemDiskInAHost(t *testing.T) {
 func TestCrashOfUnsyncedNames(t *testing.T) {
 	tests := []struct {
 		name  string
-		steps func(t *testing.T, disk *nodetest.MemDisk)
+		steps func(t *testing.T, disk *memdisk.Disk)
 		// outcomes are all listings that a crash may leave, as "name=content" in order.
 		outcomes []string
 		// least is the outcome in which nothing unsynced survives.
@@ -40,7 +41,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 	}{
 		{
 			name: "a synced file is lost with its name",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				put(t, disk, "a", "A")
 			},
 			outcomes: []string{"", "a=A"},
@@ -48,7 +49,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 		},
 		{
 			name: "a synced name stays",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				put(t, disk, "a", "A")
 				require.NoError(t, disk.SyncDir("."))
 			},
@@ -57,7 +58,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 		},
 		{
 			name: "a removed file may come back",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				put(t, disk, "a", "A")
 				require.NoError(t, disk.SyncDir("."))
 				require.NoError(t, disk.Remove("a"))
@@ -67,7 +68,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 		},
 		{
 			name: "a rename is old or new, never neither",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				put(t, disk, "current", "old")
 				put(t, disk, "temp", "new")
 				require.NoError(t, disk.SyncDir("."))
@@ -78,7 +79,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 		},
 		{
 			name: "changes of names may survive out of order",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				put(t, disk, "a", "A")
 				put(t, disk, "b", "B")
 			},
@@ -87,7 +88,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 		},
 		{
 			name: "a folder's names are lost with the folder",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				require.NoError(t, disk.MakeDir("folder"))
 				put(t, disk, "folder/a", "A")
 				require.NoError(t, disk.SyncDir("folder"))
@@ -97,7 +98,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 		},
 		{
 			name: "a move between folders is durable with the folder it goes to",
-			steps: func(t *testing.T, disk *nodetest.MemDisk) {
+			steps: func(t *testing.T, disk *memdisk.Disk) {
 				require.NoError(t, disk.MakeDir("folder"))
 				put(t, disk, "a", "A")
 				require.NoError(t, disk.Rename("a", "folder/a"))
@@ -110,7 +111,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			disk := nodetest.NewMemDisk()
+			disk := memdisk.New()
 			test.steps(t, disk)
 			before := listing(t, disk, ".")
 			require.Equal(t, test.least, listing(t, disk.CrashLosingEverythingUnsynced(), "."))
@@ -129,7 +130,7 @@ func TestCrashOfUnsyncedNames(t *testing.T) {
 
 func TestCrashOfUnsyncedBytes(t *testing.T) {
 	const sector = 512
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	put(t, disk, "a", strings.Repeat("-", 4*sector))
 	require.NoError(t, disk.SyncDir("."))
 	file, err := disk.Open("a")
@@ -160,7 +161,7 @@ func TestCrashOfUnsyncedBytes(t *testing.T) {
 }
 
 func TestCrashOfUnsyncedTruncate(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	put(t, disk, "a", "hello")
 	require.NoError(t, disk.SyncDir("."))
 	file, err := disk.Open("a")
@@ -176,7 +177,7 @@ func TestCrashOfUnsyncedTruncate(t *testing.T) {
 // TestFailedSyncIsFinal shows why callers end the host: a later Sync says yes to bytes that the failed one lost.
 func TestFailedSyncIsFinal(t *testing.T) {
 	failure := errors.New("input/output error")
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	put(t, disk, "a", "-----")
 	require.NoError(t, disk.SyncDir("."))
 	file, err := disk.Open("a")
@@ -185,8 +186,8 @@ func TestFailedSyncIsFinal(t *testing.T) {
 	require.NoError(t, err)
 	_, err = disk.Create("b")
 	require.NoError(t, err)
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpSync || op.Kind == nodetest.OpSyncDir {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpSync || op.Kind == memdisk.OpSyncDir {
 			return failure
 		}
 		return nil
@@ -209,9 +210,9 @@ func TestFailedSyncIsFinal(t *testing.T) {
 }
 
 func TestFaultSeesEveryOperation(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	var seen []string
-	disk.SetFault(func(op nodetest.Op) error {
+	disk.SetFault(func(op memdisk.Op) error {
 		seen = append(seen, fmt.Sprintf("%v %s%s %d+%d", op.Kind, op.Name, op.To, op.Offset, op.Len))
 		return nil
 	})
@@ -238,11 +239,11 @@ func TestFaultSeesEveryOperation(t *testing.T) {
 }
 
 func TestFaultHasNoEffectOnTheDisk(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	put(t, disk, "a", "hello")
 	file, err := disk.Open("a")
 	require.NoError(t, err)
-	disk.SetFault(func(nodetest.Op) error { return node.ErrDiskFull })
+	disk.SetFault(func(memdisk.Op) error { return node.ErrDiskFull })
 	_, err = file.WriteAt([]byte("J"), 0)
 	require.ErrorIs(t, err, node.ErrDiskFull)
 	require.ErrorIs(t, file.Truncate(0), node.ErrDiskFull)
@@ -256,12 +257,12 @@ func TestFaultHasNoEffectOnTheDisk(t *testing.T) {
 // TestHungDisk has one write hang while others go on, and crashes the disk from within the fault function.
 func TestHungDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		disk := nodetest.NewMemDisk()
+		disk := memdisk.New()
 		hung, err := disk.Create("hung")
 		require.NoError(t, err)
 		release := make(chan struct{})
-		var crashed *nodetest.MemDisk
-		disk.SetFault(func(op nodetest.Op) error {
+		var crashed *memdisk.Disk
+		disk.SetFault(func(op memdisk.Op) error {
 			if op.Name == "hung" {
 				crashed = disk.CrashKeepingEverything()
 				<-release
@@ -287,7 +288,7 @@ func TestHungDisk(t *testing.T) {
 }
 
 func TestCapacity(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	disk.SetCapacity(10)
 	put(t, disk, "a", "12345678")
 	file, err := disk.Open("a")
@@ -314,7 +315,7 @@ func TestCapacity(t *testing.T) {
 }
 
 func TestCorruptIsDurable(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	put(t, disk, "a", "hello")
 	require.NoError(t, disk.SyncDir("."))
 	require.NoError(t, disk.Corrupt("a", 1, []byte("xx")))
@@ -325,7 +326,7 @@ func TestCorruptIsDurable(t *testing.T) {
 }
 
 func TestCrashReleasesLocks(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	_, err := disk.Lock("lock")
 	require.NoError(t, err)
 	_, err = disk.CrashLosingEverythingUnsynced().Lock("lock")
@@ -344,7 +345,7 @@ func put(t *testing.T, disk node.Disk, name, content string) {
 }
 
 // listing returns "name=content" of every file, in order, folders entered and otherwise not shown.
-func listing(t *testing.T, disk *nodetest.MemDisk, dir string) string {
+func listing(t *testing.T, disk *memdisk.Disk, dir string) string {
 	t.Helper()
 	names, err := disk.List(dir)
 	require.NoError(t, err)
@@ -366,7 +367,7 @@ func listing(t *testing.T, disk *nodetest.MemDisk, dir string) string {
 }
 
 // sectors returns the first byte of every sector of the file "a".
-func sectors(t *testing.T, disk *nodetest.MemDisk) string {
+func sectors(t *testing.T, disk *memdisk.Disk) string {
 	t.Helper()
 	content, err := disk.Contents("a")
 	require.NoError(t, err)

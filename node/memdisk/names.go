@@ -1,4 +1,4 @@
-package nodetest
+package memdisk
 
 import (
 	"errors"
@@ -29,15 +29,18 @@ type entry struct {
 
 	// A file has data: the bytes as they are at the moment. stable holds those that are durable, changes the writes
 	// since, oldest first. Replaying every change over stable gives data.
-	data    []byte
-	stable  []byte
+	data    content
+	stable  content
 	changes []change
+	before  lastWrite
+	digest  uint64 // of data, if hashed
+	hashed  bool
 	linked  bool // the file has a name, so that its length counts against the capacity
 }
 
 // step is one change of a name in a folder. A rename is a step of the folder it moves to.
 type step struct {
-	order    uint64 // rises over all folders of a disk
+	order    uint64 // rises over all changes of a disk
 	name     string
 	target   *entry // nil: the name was removed
 	from     *entry // the folder that a rename moves from, else nil
@@ -48,21 +51,21 @@ type step struct {
 func (e *entry) isFolder() bool { return e.children != nil }
 
 // newFolder returns an empty folder without a name.
-func (d *MemDisk) newFolder() *entry {
+func (d *Disk) newFolder() *entry {
 	folder := &entry{children: map[string]*entry{}, synced: map[string]*entry{}}
 	d.folders = append(d.folders, folder)
 	return folder
 }
 
 // lookup walks from the root to name. Errors are fs.ErrNotExist, or one saying that a file stands in the way.
-func (d *MemDisk) lookup(op, name string) (*entry, error) {
+func (d *Disk) lookup(op, name string) (*entry, error) {
 	e := d.root
 	if name == "." {
 		return e, nil
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if !e.isFolder() {
-			return nil, pathError(op, name, errors.New("not a folder"))
+			return nil, pathError(op, name, ErrNotFolder)
 		}
 		if e = e.children[part]; e == nil {
 			return nil, pathError(op, name, fs.ErrNotExist)
@@ -72,37 +75,37 @@ func (d *MemDisk) lookup(op, name string) (*entry, error) {
 }
 
 // file is lookup for files.
-func (d *MemDisk) file(op, name string) (*entry, error) {
+func (d *Disk) file(op, name string) (*entry, error) {
 	e, err := d.lookup(op, name)
 	if err != nil {
 		return nil, err
 	}
 	if e.isFolder() {
-		return nil, pathError(op, name, errors.New("is a folder"))
+		return nil, pathError(op, name, ErrIsFolder)
 	}
 	return e, nil
 }
 
 // folder is lookup for folders.
-func (d *MemDisk) folder(op, name string) (*entry, error) {
+func (d *Disk) folder(op, name string) (*entry, error) {
 	e, err := d.lookup(op, name)
 	if err != nil {
 		return nil, err
 	}
 	if !e.isFolder() {
-		return nil, pathError(op, name, errors.New("not a folder"))
+		return nil, pathError(op, name, ErrNotFolder)
 	}
 	return e, nil
 }
 
 // parent returns the folder that name is in, and the name within it.
-func (d *MemDisk) parent(op, name string) (*entry, string, error) {
+func (d *Disk) parent(op, name string) (*entry, string, error) {
 	folder, err := d.folder(op, path.Dir(name))
 	return folder, path.Base(name), err
 }
 
 // name makes one change of a name: target nil removes it.
-func (d *MemDisk) name(folder *entry, base string, target *entry) {
+func (d *Disk) name(folder *entry, base string, target *entry) {
 	d.order++
 	d.unlink(folder.children[base])
 	s := &step{order: d.order, name: base, target: target}
@@ -111,9 +114,9 @@ func (d *MemDisk) name(folder *entry, base string, target *entry) {
 }
 
 // unlink takes a file that lost its name out of the used space.
-func (d *MemDisk) unlink(e *entry) {
+func (d *Disk) unlink(e *entry) {
 	if e != nil && e.linked {
-		d.used -= int64(len(e.data))
+		d.used -= e.data.size
 		e.linked = false
 	}
 }
@@ -133,7 +136,7 @@ func (s *step) apply(names, fromNames map[string]*entry) {
 
 // Rename moves a file or folder, replacing a file or an empty folder there. It is one step: after a crash either the
 // old name holds or the new. SyncDir of the folder it moves to makes it durable.
-func (d *MemDisk) Rename(from, to string) error {
+func (d *Disk) Rename(from, to string) error {
 	if err := d.enter(Op{Kind: OpRename, Name: from, To: to}, from, to); err != nil {
 		return err
 	}
@@ -161,7 +164,7 @@ func (d *MemDisk) Rename(from, to string) error {
 	case old != nil && old.isFolder() != target.isFolder():
 		return pathError("rename", from, fmt.Errorf("%w: %s is of another kind", fs.ErrExist, to))
 	case old != nil && len(old.children) > 0:
-		return pathError("rename", from, fmt.Errorf("%w: %s is not empty", fs.ErrExist, to))
+		return pathError("rename", from, fmt.Errorf("%w: %s: %w", fs.ErrExist, to, ErrNotEmpty))
 	}
 	d.unlink(old)
 	d.order++
@@ -172,7 +175,7 @@ func (d *MemDisk) Rename(from, to string) error {
 }
 
 // Remove removes a file or an empty folder. Files that are open stay readable by those who have them.
-func (d *MemDisk) Remove(name string) error {
+func (d *Disk) Remove(name string) error {
 	if err := d.enter(Op{Kind: OpRemove, Name: name}, name); err != nil {
 		return err
 	}
@@ -183,7 +186,7 @@ func (d *MemDisk) Remove(name string) error {
 		return err
 	}
 	if e == d.root || len(e.children) > 0 {
-		return pathError("remove", name, errors.New("folder is not empty"))
+		return pathError("remove", name, ErrNotEmpty)
 	}
 	folder, base, err := d.parent("remove", name)
 	if err != nil {
@@ -194,7 +197,7 @@ func (d *MemDisk) Remove(name string) error {
 }
 
 // MakeDir makes a folder and those above it.
-func (d *MemDisk) MakeDir(name string) error {
+func (d *Disk) MakeDir(name string) error {
 	if err := d.enter(Op{Kind: OpMakeDir, Name: name}, name); err != nil {
 		return err
 	}
@@ -219,7 +222,7 @@ func (d *MemDisk) MakeDir(name string) error {
 }
 
 // List returns the names in a folder, sorted.
-func (d *MemDisk) List(dir string) ([]string, error) {
+func (d *Disk) List(dir string) ([]string, error) {
 	if err := d.enter(Op{Kind: OpList, Name: dir}, dir); err != nil {
 		return nil, err
 	}
@@ -233,26 +236,16 @@ func (d *MemDisk) List(dir string) ([]string, error) {
 }
 
 // SyncDir makes the names in a folder durable; not the folder's own name, which is one of the folder above.
-func (d *MemDisk) SyncDir(dir string) error {
+func (d *Disk) SyncDir(dir string) error {
 	fault := d.enter(Op{Kind: OpSyncDir, Name: dir}, dir)
 	if errors.Is(fault, fs.ErrInvalid) && !fs.ValidPath(dir) {
 		return fault
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	folder, err := d.folder("syncdir", dir)
+	flush, err := d.flushDir(dir)
 	if err != nil {
 		return errors.Join(fault, err)
 	}
-	for _, s := range folder.steps {
-		switch {
-		case s.state == unsynced && fault != nil:
-			s.state = doomed
-		case s.state == unsynced:
-			s.state = durable
-		}
-	}
-	folder.settleNames()
+	flush.end(outcomeOf(fault))
 	return fault
 }
 
@@ -277,7 +270,7 @@ func (e *entry) settleNames() {
 
 // namesAfter returns what each folder would hold after a crash in which the steps chosen by keep survive. keep is asked
 // in the order of the steps, about those that are not durable.
-func (d *MemDisk) namesAfter(keep func() bool) map[*entry]map[string]*entry {
+func (d *Disk) namesAfter(keep func() bool) map[*entry]map[string]*entry {
 	names := make(map[*entry]map[string]*entry, len(d.folders))
 	type placed struct {
 		*step

@@ -4,11 +4,6 @@
 // [TestHost] and [TestDisk] are the conformance suites: package node/real, the simulator's virtual host and the disk in
 // memory all pass them. When two implementations are found to differ, a case is missing here; it is added first.
 //
-// [RealHost] is the machine the test runs on, with a temporary data folder. [MemDisk] is a disk in memory that can lose
-// power, fail, hang and fill up on request: code that promises durability is tested by crashing it there at every
-// step. Put one into a host with
-//
-//	host := nodetest.RealHost(t)
-//	disk := nodetest.NewMemDisk()
-//	host.Disk = disk
+// [RealHost] is the machine the test runs on, with a temporary data folder. A disk that can lose power, fail, hang and
+// fill up on request is in package node/memdisk.
 package nodetest

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
+	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 	"chasqui/node/rpc"
 	"chasqui/node/wal"
@@ -50,7 +51,7 @@ func replicaOn(t *testing.T, disk node.Disk) (replica *Replica, machine *logMach
 // done"; the host need not end; with room the replica goes on by itself; and all that was acknowledged is there, also
 // after a power cut.
 func TestAFullDiskLosesNothing(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	disk.SetCapacity(4*smallSegment + smallSegment/2)
 	replica, machine, stop := replicaOn(t, disk)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
+	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 	"chasqui/node/wal"
 )
@@ -247,7 +248,7 @@ func TestOnlyAHostWithoutDataMayRejoin(t *testing.T) {
 		return holds, err
 	}
 	three := []Member{{ID: "host-0"}, {ID: "host-1"}, {ID: "host-2"}}
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	holds, err := start(disk, three, true)
 	require.NoError(t, err)
 	require.False(t, holds, "it only asks")
@@ -256,7 +257,7 @@ func TestOnlyAHostWithoutDataMayRejoin(t *testing.T) {
 	require.True(t, holds)
 	_, err = start(disk, three, true)
 	require.ErrorIs(t, err, ErrMayNotRejoin)
-	_, err = start(nodetest.NewMemDisk(), three[:1], true)
+	_, err = start(memdisk.New(), three[:1], true)
 	require.ErrorIs(t, err, ErrMayNotRejoin)
 }
 
@@ -297,7 +298,7 @@ func TestJudgeAnswers(t *testing.T) {
 
 // A term without the mark would look like a replica that remembers everything.
 func TestNoTermWithoutTheMark(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host := nodetest.RealHostIn(t, "host-0", t.TempDir())
 	host.Disk = disk
 	journalConfig := wal.DefaultConfig()
@@ -312,7 +313,7 @@ func TestNoTermWithoutTheMark(t *testing.T) {
 	r, err := n.Start(cfg, &logMachine{})
 	require.NoError(t, err)
 	broken := errors.New("injected")
-	disk.SetFault(func(op nodetest.Op) error {
+	disk.SetFault(func(op memdisk.Op) error {
 		if strings.Contains(op.Name, "group-7") {
 			return broken
 		}
@@ -326,7 +327,7 @@ func TestNoTermWithoutTheMark(t *testing.T) {
 }
 
 func TestTheMarkOnDisk(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host := nodetest.RealHostIn(t, "host-0", t.TempDir())
 	host.Disk = disk
 	snapshots, err := openSnapshotStore(host, "snapshots/group-7")

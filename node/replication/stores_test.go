@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
+	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 	"chasqui/node/wal"
 )
@@ -159,7 +160,7 @@ func TestADamagedSnapshotIsNoticed(t *testing.T) {
 }
 
 func TestAnUnfinishedSnapshotIsRemoved(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host := nodetest.RealHost(t)
 	host.Disk = disk
 	s, err := openSnapshotStore(host, "snapshots")
@@ -174,7 +175,7 @@ func TestAnUnfinishedSnapshotIsRemoved(t *testing.T) {
 }
 
 func TestASnapshotThatCannotBeSyncedDoesNotExist(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host := nodetest.RealHost(t)
 	host.Disk = disk
 	s, err := openSnapshotStore(host, "snapshots")
@@ -184,8 +185,8 @@ func TestASnapshotThatCannotBeSyncedDoesNotExist(t *testing.T) {
 	_, err = sink.Write([]byte("state"))
 	require.NoError(t, err)
 	failure := errors.New("no sync today")
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpSync {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpSync {
 			return failure
 		}
 		return nil

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 )
 
 // progress is what the callers of a journal know at a moment: what was acknowledged, and what is under way.
@@ -41,7 +41,7 @@ func (p *progress) do(g *Group, s step) error {
 
 // crash returns the disk after a power cut at this moment, and what must be on it. Nothing is acknowledged in between,
 // so each group is at most one operation further on the disk.
-func (p *progress) crash(disk *nodetest.MemDisk, rng *rand.Rand) (*nodetest.MemDisk, *progress) {
+func (p *progress) crash(disk *memdisk.Disk, rng *rand.Rand) (*memdisk.Disk, *progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := &progress{groups: slices.Clone(p.groups), underWay: slices.Clone(p.underWay)}
@@ -102,7 +102,7 @@ func (p *progress) candidates(id int) []modelGroup {
 
 // crashPoint is the disk after a power cut, and what had been acknowledged then.
 type crashPoint struct {
-	disk  *nodetest.MemDisk
+	disk  *memdisk.Disk
 	known *progress
 	where string
 }
@@ -115,7 +115,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(seed, 2))
-			start := crashPoint{nodetest.NewMemDisk(), newProgress(3), "start"}
+			start := crashPoint{memdisk.New(), newProgress(3), "start"}
 			first := runAndCrash(t, start, rng, 120, 20)
 			require.Greater(t, len(first), 10)
 			for i, point := range first {
@@ -138,14 +138,14 @@ func runAndCrash(t *testing.T, start crashPoint, rng *rand.Rand, operations, eve
 	var mu sync.Mutex // guards crashes and points
 	crashes := rand.New(rand.NewPCG(rng.Uint64(), 3))
 	var points []crashPoint
-	start.disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpRead || op.Kind == nodetest.OpOpen || op.Kind == nodetest.OpList {
+	start.disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpRead || op.Kind == memdisk.OpOpen || op.Kind == memdisk.OpList {
 			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		every := every
-		if op.Kind != nodetest.OpWrite && op.Kind != nodetest.OpSync {
+		if op.Kind != memdisk.OpWrite && op.Kind != memdisk.OpSync {
 			every = 1 + every/8 // changes of names are rarer, and their order matters more
 		}
 		if crashes.IntN(every) == 0 {

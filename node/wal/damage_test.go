@@ -10,15 +10,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 )
 
 // filledDisk returns the disk of a cleanly closed journal with several segments, some of them recycled, and what it
 // holds.
-func filledDisk(t testing.TB, seed uint64) (*nodetest.MemDisk, []modelGroup) {
+func filledDisk(t testing.TB, seed uint64) (*memdisk.Disk, []modelGroup) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	j := openOn(t, disk, smallConfig())
 	models := make([]modelGroup, 3)
 	for i := range 400 {
@@ -46,7 +46,7 @@ func filledDisk(t testing.TB, seed uint64) (*nodetest.MemDisk, []modelGroup) {
 }
 
 // segmentNames returns the names of the segment files of a disk, oldest first.
-func segmentNames(t testing.TB, disk *nodetest.MemDisk) []string {
+func segmentNames(t testing.TB, disk *memdisk.Disk) []string {
 	t.Helper()
 	names, err := disk.List(testDir)
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func segmentNames(t testing.TB, disk *nodetest.MemDisk) []string {
 
 // openDamaged opens a damaged journal: either the damage is reported, or it hit nothing of value and everything is
 // there. It tells which.
-func openDamaged(t *testing.T, disk *nodetest.MemDisk, models []modelGroup, what string) bool {
+func openDamaged(t *testing.T, disk *memdisk.Disk, models []modelGroup, what string) bool {
 	t.Helper()
 	j, err := Open(hostOn(t, disk), testDir, smallConfig())
 	var corruption *CorruptionError
@@ -104,7 +104,7 @@ func TestFlippedBitsAreReported(t *testing.T) {
 // TestEveryFrameIsNeeded damages the header of each frame of the last segment, and its last byte: none may be taken for
 // a torn tail, since the watermark or a later frame shows that it was durable.
 func TestEveryFrameIsNeeded(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	j := openOn(t, disk, smallConfig())
 	var models [1]modelGroup
 	rng := rand.New(rand.NewPCG(2, 6))
@@ -143,7 +143,7 @@ func TestEveryFrameIsNeeded(t *testing.T) {
 }
 
 // framesIn returns the headers of the frames of one segment.
-func framesIn(t *testing.T, disk *nodetest.MemDisk, name string, j *Journal) []frameHeader {
+func framesIn(t *testing.T, disk *memdisk.Disk, name string, j *Journal) []frameHeader {
 	t.Helper()
 	id, ok := parseSegmentName(path.Base(name))
 	require.True(t, ok)
@@ -162,7 +162,7 @@ func framesIn(t *testing.T, disk *nodetest.MemDisk, name string, j *Journal) []f
 }
 
 // flip changes one byte.
-func flip(t *testing.T, disk *nodetest.MemDisk, name string, at int64) {
+func flip(t *testing.T, disk *memdisk.Disk, name string, at int64) {
 	t.Helper()
 	content, err := disk.Contents(name)
 	require.NoError(t, err)
@@ -172,53 +172,53 @@ func flip(t *testing.T, disk *nodetest.MemDisk, name string, at int64) {
 func TestDamagedFolders(t *testing.T) {
 	cases := []struct {
 		name   string
-		damage func(t *testing.T, disk *nodetest.MemDisk, names []string)
+		damage func(t *testing.T, disk *memdisk.Disk, names []string)
 		want   string
 	}{
-		{"the oldest segment is gone", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"the oldest segment is gone", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			require.NoError(t, disk.Remove(names[0]))
 		}, "is in none of the segments"},
-		{"a segment in the middle is gone", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"a segment in the middle is gone", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			require.NoError(t, disk.Remove(names[1]))
 		}, "this segment is missing"},
-		{"the last used segment is gone, the spare is there", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"the last used segment is gone, the spare is there", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			require.NoError(t, disk.Remove(names[len(names)-2]))
 		}, "this segment is missing"},
-		{"only the spare is left", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"only the spare is left", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			for _, name := range names[:len(names)-1] {
 				require.NoError(t, disk.Remove(name))
 			}
 		}, "the segments before it are missing"},
-		{"a segment is a copy of another", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"a segment is a copy of another", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			copyFile(t, disk, disk, names[0], names[1])
 		}, "and so is"},
-		{"a segment is of another journal", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"a segment is of another journal", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			other, _ := filledDisk(t, 8)
 			otherNames := segmentNames(t, other)
 			copyFile(t, other, disk, otherNames[1], names[1])
 		}, "files of two journals are mixed"},
-		{"two segments have changed names", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"two segments have changed names", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			copyFile(t, disk, disk, names[1], "kept")
 			copyFile(t, disk, disk, names[0], names[1])
 			copyFile(t, disk, disk, "kept", names[0])
 		}, "its header is that of segment"},
-		{"a segment is cut short", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"a segment is cut short", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			f, err := disk.Open(names[1])
 			require.NoError(t, err)
 			require.NoError(t, f.Truncate(5*blockBytes))
 		}, "its header says"},
-		{"a header is zeroed", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"a header is zeroed", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			require.NoError(t, disk.Corrupt(names[1], 0, make([]byte, blockBytes)))
 		}, "a frame of it lies at offset 12288"},
-		{"all headers are zeroed", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"all headers are zeroed", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			for _, name := range names {
 				require.NoError(t, disk.Corrupt(name, 0, make([]byte, blockBytes)))
 			}
 		}, "but a frame lies at offset"},
-		{"a checkpoint is zeroed", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"a checkpoint is zeroed", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			require.NoError(t, disk.Corrupt(names[1], framesStart, make([]byte, blockBytes)))
 		}, "segment"},
-		{"the last used segment is an older version of itself", func(t *testing.T, disk *nodetest.MemDisk, names []string) {
+		{"the last used segment is an older version of itself", func(t *testing.T, disk *memdisk.Disk, names []string) {
 			name := names[len(names)-3]
 			content, err := disk.Contents(name)
 			require.NoError(t, err)
@@ -248,7 +248,7 @@ func TestDamagedFolders(t *testing.T) {
 }
 
 func TestGetReportsDamage(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	cfg := smallConfig()
 	cfg.CacheBytes = 0
 	j := openOn(t, disk, cfg)
@@ -265,8 +265,8 @@ func TestGetReportsDamage(t *testing.T) {
 	require.NoError(t, err)
 
 	diskError := errors.New("medium error")
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpRead {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpRead {
 			return diskError
 		}
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 )
 
 // failingHost returns a host on the disk and the errors that it was ended with.
@@ -25,9 +25,9 @@ func failingHost(t *testing.T, disk node.Disk) (node.Host, chan error) {
 }
 
 func TestFailedWriteOrSyncIsFinal(t *testing.T) {
-	for _, kind := range []nodetest.OpKind{nodetest.OpWrite, nodetest.OpSync} {
+	for _, kind := range []memdisk.OpKind{memdisk.OpWrite, memdisk.OpSync} {
 		t.Run(kind.String(), func(t *testing.T) {
-			disk := nodetest.NewMemDisk()
+			disk := memdisk.New()
 			host, ended := failingHost(t, disk)
 			j, err := Open(host, testDir, smallConfig())
 			require.NoError(t, err)
@@ -37,8 +37,8 @@ func TestFailedWriteOrSyncIsFinal(t *testing.T) {
 
 			diskError := errors.New("medium error")
 			var operations atomic.Int64
-			disk.SetFault(func(op nodetest.Op) error {
-				if op.Name != segmentPath(testDir, 1) || op.Kind != nodetest.OpWrite && op.Kind != nodetest.OpSync {
+			disk.SetFault(func(op memdisk.Op) error {
+				if op.Name != segmentPath(testDir, 1) || op.Kind != memdisk.OpWrite && op.Kind != memdisk.OpSync {
 					return nil
 				}
 				operations.Add(1)
@@ -70,14 +70,14 @@ func TestFailedWriteOrSyncIsFinal(t *testing.T) {
 // TestRecoveryHardensWhatItFinds has a sync fail: the system goes on showing the bytes, and a later sync of the file says
 // nothing of them. What a restarted process finds and shows to others must survive a power cut all the same.
 func TestRecoveryHardensWhatItFinds(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host, _ := failingHost(t, disk)
 	cfg := smallConfig()
 	cfg.IdleDelay = time.Hour
 	j, err := Open(host, testDir, cfg)
 	require.NoError(t, err)
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpSync && op.Name == segmentPath(testDir, 1) {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpSync && op.Name == segmentPath(testDir, 1) {
 			return errors.New("medium error")
 		}
 		return nil
@@ -94,15 +94,15 @@ func TestRecoveryHardensWhatItFinds(t *testing.T) {
 }
 
 func TestHungDiskEndsTheHost(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host, ended := failingHost(t, disk)
 	cfg := smallConfig()
 	cfg.WriteDeadline = 50 * time.Millisecond
 	j, err := Open(host, testDir, cfg)
 	require.NoError(t, err)
 	release := make(chan struct{})
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpSync {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpSync {
 			<-release
 		}
 		return nil
@@ -117,7 +117,7 @@ func TestHungDiskEndsTheHost(t *testing.T) {
 }
 
 func TestDiskFullAtStart(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	disk.SetCapacity(1000)
 	_, err := Open(hostOn(t, disk), testDir, smallConfig())
 	require.ErrorIs(t, err, node.ErrDiskFull)
@@ -127,7 +127,7 @@ func TestDiskFullAtStart(t *testing.T) {
 }
 
 func TestDiskFullLater(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	cfg := smallConfig()
 	disk.SetCapacity(3*cfg.SegmentBytes + 1000)
 	j := openOn(t, disk, cfg)
@@ -169,7 +169,7 @@ func TestDiskFullLater(t *testing.T) {
 }
 
 func TestFolderIsLocked(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	j := openOn(t, disk, smallConfig())
 	_, err := Open(hostOn(t, disk), testDir, smallConfig())
 	require.ErrorIs(t, err, node.ErrLocked)
@@ -181,7 +181,7 @@ func TestFolderIsLocked(t *testing.T) {
 
 func TestRefusedRequests(t *testing.T) {
 	cfg := smallConfig()
-	j := openOn(t, nodetest.NewMemDisk(), cfg)
+	j := openOn(t, memdisk.New(), cfg)
 	g := j.Group(1)
 	require.NoError(t, g.Append([]Entry{{Index: 7}, {Index: 8}}))
 	cases := []struct {
@@ -226,7 +226,7 @@ func TestConfigIsChecked(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		_, err := Open(hostOn(t, nodetest.NewMemDisk()), testDir, cfg)
+		_, err := Open(hostOn(t, memdisk.New()), testDir, cfg)
 		require.ErrorContains(t, err, "journal config", fmt.Sprint("case ", i))
 	}
 }

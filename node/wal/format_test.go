@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -31,7 +31,7 @@ func (fixedRandom) Read(p []byte) (int, error) {
 // TestFormatIsPinned compares a whole segment, byte for byte, with the one that an earlier version wrote, and reads
 // that one back.
 func TestFormatIsPinned(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	host := hostOn(t, disk)
 	host.Random = fixedRandom{host.Random}
 	cfg := smallConfig()

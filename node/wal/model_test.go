@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node"
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 	"chasqui/node/real"
 )
 
@@ -195,7 +195,7 @@ func TestRandomOperationsMatchTheModel(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			disk := nodetest.NewMemDisk()
+			disk := memdisk.New()
 			cfg := smallConfig()
 			cfg.CacheBytes = []int64{0, 16 << 10, 1 << 30}[seed%3]
 			j := openOn(t, disk, cfg)

@@ -9,12 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 )
 
 // TestSegmentsAreRecycled writes a hundred segments' worth and compacts as it goes: the disk holds a few files.
 func TestSegmentsAreRecycled(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	cfg := smallConfig()
 	disk.SetCapacity(8 * cfg.SegmentBytes)
 	j := openOn(t, disk, cfg)
@@ -38,7 +38,7 @@ func TestSegmentsAreRecycled(t *testing.T) {
 // TestFewEntriesAreCopiedForward has one group that writes little and never compacts beside one that writes a lot. The
 // quiet one must not keep all segments of the busy one.
 func TestFewEntriesAreCopiedForward(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	cfg := smallConfig()
 	cfg.CacheBytes = 0
 	j := openOn(t, disk, cfg)
@@ -71,7 +71,7 @@ func TestFewEntriesAreCopiedForward(t *testing.T) {
 
 // TestPinnedNamesTheGroupThatMustCompact has a group with more than can be copied.
 func TestPinnedNamesTheGroupThatMustCompact(t *testing.T) {
-	j := openOn(t, nodetest.NewMemDisk(), smallConfig())
+	j := openOn(t, memdisk.New(), smallConfig())
 	rng := rand.New(rand.NewPCG(1, 12))
 	require.Empty(t, j.Pinned())
 	require.NoError(t, j.Group(9).Append(entriesFrom(rng, 1, 1, 10)))
@@ -88,7 +88,7 @@ func TestPinnedNamesTheGroupThatMustCompact(t *testing.T) {
 
 // TestCompactionBecomesDurableWhenIdle waits for the frame that carries a compaction nobody waits for.
 func TestCompactionBecomesDurableWhenIdle(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	cfg := smallConfig()
 	cfg.IdleDelay = time.Millisecond
 	j := openOn(t, disk, cfg)
@@ -110,7 +110,7 @@ func TestRemovalAfterCompactionIsDurable(t *testing.T) {
 		"truncate": func(g *Group) error { return g.TruncateAfter(2) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			disk := nodetest.NewMemDisk()
+			disk := memdisk.New()
 			cfg := smallConfig()
 			cfg.IdleDelay = time.Hour
 			j := openOn(t, disk, cfg)
@@ -125,15 +125,15 @@ func TestRemovalAfterCompactionIsDurable(t *testing.T) {
 
 // TestWaitingCallersShareASync holds the first sync until others wait: they all go into the second frame.
 func TestWaitingCallersShareASync(t *testing.T) {
-	disk := nodetest.NewMemDisk()
+	disk := memdisk.New()
 	cfg := smallConfig()
 	cfg.IdleDelay = time.Hour
 	j := openOn(t, disk, cfg)
 	const callers = 10
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	disk.SetFault(func(op nodetest.Op) error {
-		if op.Kind == nodetest.OpSync && op.Name == segmentPath(testDir, 1) {
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpSync && op.Name == segmentPath(testDir, 1) {
 			once.Do(func() { close(held); <-release })
 		}
 		return nil

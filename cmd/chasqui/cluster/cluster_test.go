@@ -10,7 +10,7 @@ import (
 
 	"chasqui/node"
 	"chasqui/node/identity"
-	"chasqui/node/nodetest"
+	"chasqui/node/memdisk"
 	"chasqui/node/real"
 )
 
@@ -18,7 +18,7 @@ func newHost(t *testing.T) node.Host {
 	t.Helper()
 	host, err := real.New(real.Options{Name: "test", LogOutput: io.Discard})
 	require.NoError(t, err)
-	host.Disk = nodetest.NewMemDisk()
+	host.Disk = memdisk.New()
 	t.Cleanup(host.Tasks.Stop)
 	return host
 }
