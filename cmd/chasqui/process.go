@@ -14,7 +14,6 @@ import (
 	"chasqui/node"
 	"chasqui/node/hoststatus"
 	"chasqui/node/identity"
-	"chasqui/node/real"
 	"chasqui/node/rpc"
 )
 
@@ -107,18 +106,6 @@ func (p *process) closeServer() {
 	if err := p.rpcAt.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		p.host.Log.Warn("closing the RPC listener", "error", err)
 	}
-}
-
-// openHost returns this machine as a host.
-func openHost(g *global, name, data string) (node.Host, error) {
-	host, err := real.New(real.Options{Name: name, DataDir: data, LogLevel: g.LogLevel, LogOutput: g.stderr})
-	if errors.Is(err, fs.ErrPermission) {
-		return node.Host{}, fmt.Errorf("data folder %s is not writable: %w", data, err)
-	}
-	if err != nil {
-		return node.Host{}, fmt.Errorf("open host %s: %w", name, err)
-	}
-	return host, nil
 }
 
 // claimFolder takes a data folder and explains what is wrong with it if it cannot be taken.
