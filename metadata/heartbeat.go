@@ -59,7 +59,10 @@ type HeartbeatAnswer struct {
 const (
 	roleBytesMax    = 32
 	messageBytesMax = 1024
-	groupFields     = 11
+	// groupFields is how many fields a replica's status has; the index and the hash of its digest are further ones,
+	// written once there is a digest.
+	groupFields  = 11
+	digestFields = 2
 )
 
 // EncodeMsgpack writes the heartbeat.
@@ -111,7 +114,12 @@ func (a *HeartbeatAnswer) DecodeMsgpack(d *msgpack.Decoder) error {
 }
 
 func writeGroup(w *codec.Writer, s *replication.Status) {
-	w.Fields(groupFields)
+	digested := s.Digest.Index != 0
+	if digested {
+		w.Fields(groupFields + digestFields)
+	} else {
+		w.Fields(groupFields)
+	}
 	w.Uint(uint64(s.Group))
 	w.String(s.Name)
 	w.String(s.HostID)
@@ -130,10 +138,17 @@ func writeGroup(w *codec.Writer, s *replication.Status) {
 		w.Uint(f.Lag)
 		w.Int(f.AgeMs)
 	}
+	if digested {
+		w.Uint(s.Digest.Index)
+		w.Uint(s.Digest.Hash)
+	}
 }
 
 func readGroup(r *codec.Reader, s *replication.Status) {
-	r.Fields(groupFields)
+	fields := r.List(groupFields + digestFields)
+	if r.Err() == nil && fields != groupFields && fields != groupFields+digestFields {
+		r.Fail(fmt.Errorf("replica status has %d fields, want %d or %d", fields, groupFields, groupFields+digestFields))
+	}
 	s.Group = uint32(r.UintUpTo(1<<32 - 1))
 	s.Name = r.String(catalog.HostIDBytesMax)
 	s.HostID = r.String(catalog.HostIDBytesMax)
@@ -152,5 +167,9 @@ func readGroup(r *codec.Reader, s *replication.Status) {
 		f.Match = r.Uint()
 		f.Lag = r.Uint()
 		f.AgeMs = r.Int()
+	}
+	s.Digest = replication.StateDigest{}
+	if fields == groupFields+digestFields {
+		s.Digest.Index, s.Digest.Hash = r.Uint(), r.Uint()
 	}
 }

@@ -70,6 +70,28 @@ type ReplicaStatus struct {
 	Lag uint64
 }
 
+// Disagreement returns "" or, if replicas of the slot differ, a sentence that says how. See replication.Disagreement.
+func (s *SlotStatus) Disagreement() string {
+	heard := make([]replication.Status, 0, len(s.Replicas))
+	for i := range s.Replicas {
+		if s.Replicas[i].Heard {
+			heard = append(heard, s.Replicas[i].Group)
+		}
+	}
+	return replication.Disagreement(heard)
+}
+
+// Disagreement is the same of the metadata hosts' replicas of the catalog.
+func (s *Status) Disagreement() string {
+	reached := make([]replication.Status, 0, len(s.Members))
+	for i := range s.Members {
+		if s.Members[i].Reachable {
+			reached = append(reached, s.Members[i].Group)
+		}
+	}
+	return replication.Disagreement(reached)
+}
+
 // EncodeMsgpack writes the status.
 func (s *Status) EncodeMsgpack(e *msgpack.Encoder) error {
 	w := codec.NewWriter(e)

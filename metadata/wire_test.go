@@ -21,6 +21,8 @@ type record interface {
 func TestRecords(t *testing.T) {
 	group := replication.Status{Group: 3, Name: "slot-3", HostID: "b", Role: "leader", Leader: "b", Term: 4, LastIndex: 5,
 		CommitIndex: 6, AppliedIndex: 7, SnapshotIndex: 8, Followers: []replication.FollowerStatus{{ID: "c", Match: 9, Lag: 10, AgeMs: 11}}}
+	digested := group
+	digested.Digest = replication.StateDigest{Index: 7, Hash: 1<<63 + 5}
 	topology := Topology{Version: 1,
 		Slots: []SlotAssignment{{Slot: 2, Members: []replication.Member{{ID: "a", Address: "a:1"}}, Leader: "a", Term: 3}},
 		Hosts: []HostView{{ID: "a", Address: "a:1", Zone: "z", Alive: true, AgeMs: 5}}}
@@ -33,7 +35,7 @@ func TestRecords(t *testing.T) {
 		{&queueKey{account: "1", name: "q"}, new(queueKey)},
 		{&listRequest{account: "1", prefix: "p", after: "a", limit: 7}, new(listRequest)},
 		{&listAnswer{names: []string{"a", "b"}, more: true}, new(listAnswer)},
-		{&HeartbeatInfo{Host: backendHost(1), PID: 1, StartedMs: 2, Groups: []replication.Status{group}}, new(HeartbeatInfo)},
+		{&HeartbeatInfo{Host: backendHost(1), PID: 1, StartedMs: 2, Groups: []replication.Status{group, digested, group}}, new(HeartbeatInfo)},
 		{&HeartbeatAnswer{Standing: StandingRefused, Message: "why", Topology: topology}, new(HeartbeatAnswer)},
 		{&topology, new(Topology)},
 		{&status, new(Status)},

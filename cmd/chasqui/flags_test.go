@@ -91,6 +91,7 @@ func TestCommandLinesThatCannotBe(t *testing.T) {
 		{[]string{"dev", "elsewhere"}, "elsewhere"},
 		{[]string{"backend", "--id=b", "--data=d", "--metadata=m:1", "--heartbeat=0s"}, "--heartbeat"},
 		{[]string{"backend", "--id=b", "--data=d", "--metadata=m:1", "--heartbeat=500"}, "--heartbeat"},
+		{[]string{"backend", "--id=b", "--data=d", "--metadata=m:1", "--digest-interval=-1s"}, "--digest-interval"},
 		{[]string{"metadata", "--id=b", "--data=d", "--members=b"}, "--members"},
 		{[]string{"dev", "--log-level=loud"}, "log-level"},
 		{[]string{"status", "--output=xml"}, "output"},

@@ -19,9 +19,10 @@ const (
 
 // replicaFlags are the flags that metadata hosts and backend hosts have in common.
 type replicaFlags struct {
-	Heartbeat    time.Duration `help:"Silence of a leader after which others campaign." default:"500ms"`
-	Rejoin       bool          `help:"Start on an empty data folder in place of one that is lost. End the old process first."`
-	SegmentBytes int64         `help:"Size of one journal segment, a multiple of 4096." default:"67108864"`
+	Heartbeat      time.Duration `help:"Silence of a leader after which others campaign." default:"500ms"`
+	DigestInterval time.Duration `help:"Time between comparisons of the replicas' states; 0 for none." default:"10m"`
+	Rejoin         bool          `help:"Start on an empty data folder in place of one that is lost. End the old process first."`
+	SegmentBytes   int64         `help:"Size of one journal segment, a multiple of 4096." default:"67108864"`
 }
 
 // heartbeatMin is the least that package replication takes.
@@ -31,6 +32,9 @@ const heartbeatMin = 5 * time.Millisecond
 func (f *replicaFlags) Validate() error {
 	if f.Heartbeat < heartbeatMin {
 		return fmt.Errorf("--heartbeat %s: at least %s is possible", f.Heartbeat, heartbeatMin)
+	}
+	if f.DigestInterval < 0 {
+		return fmt.Errorf("--digest-interval %s: it must not be negative", f.DigestInterval)
 	}
 	return nil
 }
@@ -51,7 +55,7 @@ func (f *replicaFlags) spaceBytes() int64 {
 // group returns the replication settings that the flags change.
 func (f *replicaFlags) group() replication.Config {
 	cfg := replication.DefaultConfig()
-	cfg.HeartbeatTimeout = f.Heartbeat
+	cfg.HeartbeatTimeout, cfg.DigestInterval = f.Heartbeat, f.DigestInterval
 	return cfg
 }
 

@@ -32,7 +32,8 @@ type statusCommand struct {
 
 // Help is shown by chasqui status --help.
 func (*statusCommand) Help() string {
-	return `The exit code is 0 if every host answers and is well and every slot has a leader and all its replicas, 1 otherwise.
+	return `The exit code is 0 if every host answers and is well and every slot has a leader and all its replicas, in equal states,
+1 otherwise. Replicas that differ have a broken host or a bug of chasqui between them: keep their data folders.
 
 Examples:
 
@@ -47,9 +48,11 @@ type report struct {
 	Hosts   []hostReport `json:"hosts"`
 	// Metadata and Slots are missing, and Error says why, if no metadata host answers.
 	Metadata []metadataReport `json:"metadata,omitempty"`
-	Slots    []slotReport     `json:"slots,omitempty"`
-	Queues   int              `json:"queues"`
-	Error    string           `json:"error,omitempty"`
+	// Differ says how the metadata hosts' catalogs differ, which they must not.
+	Differ string       `json:"differ,omitempty"`
+	Slots  []slotReport `json:"slots,omitempty"`
+	Queues int          `json:"queues"`
+	Error  string       `json:"error,omitempty"`
 }
 
 type hostReport struct {
@@ -80,6 +83,8 @@ type slotReport struct {
 	Term       uint64          `json:"term"`
 	Partitions int             `json:"partitions"`
 	Replicas   []replicaReport `json:"replicas"`
+	// Differ says how the replicas' states differ, which they must not.
+	Differ string `json:"differ,omitempty"`
 }
 
 type replicaReport struct {
@@ -169,6 +174,8 @@ func (c *statusCommand) askMetadata(host node.Host, client *rpc.Client, addresse
 	}
 	r.Queues = status.Queues
 	r.addMembers(status.Members)
+	r.Differ = status.Disagreement()
+	r.Healthy = r.Healthy && r.Differ == ""
 	r.addSlots(status.Slots)
 	if len(r.Slots) == 0 {
 		r.Healthy = false
@@ -202,12 +209,12 @@ func (r *report) addMembers(members []metadata.MemberStatus) {
 
 func (r *report) addSlots(slots []metadata.SlotStatus) {
 	for _, s := range slots {
-		line := slotReport{Slot: s.Slot, Leader: s.Leader, Term: s.Term, Partitions: s.Partitions}
+		line := slotReport{Slot: s.Slot, Leader: s.Leader, Term: s.Term, Partitions: s.Partitions, Differ: s.Disagreement()}
 		for _, replica := range s.Replicas {
 			line.Replicas = append(line.Replicas, replicaReport{ID: replica.HostID, Heard: replica.Heard, Role: replica.Group.Role, Lag: replica.Lag})
 			r.Healthy = r.Healthy && replica.Heard && replica.Group.Role != replication.RoleRejoining
 		}
-		r.Healthy = r.Healthy && s.Leader != ""
+		r.Healthy = r.Healthy && s.Leader != "" && line.Differ == ""
 		r.Slots = append(r.Slots, line)
 	}
 }
@@ -276,6 +283,11 @@ func (r *report) print(w io.Writer, form string) error {
 	if err := table.Flush(); err != nil { // which has the errors of all writes
 		return err
 	}
+	for _, text := range r.differences() {
+		if _, err := fmt.Fprintf(w, "\n%s: %s\n", health(false), text); err != nil {
+			return err
+		}
+	}
 	if r.Error != "" {
 		if _, err := fmt.Fprintf(w, "\n%s\n", r.Error); err != nil {
 			return err
@@ -283,6 +295,20 @@ func (r *report) print(w io.Writer, form string) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%d queues; the cluster is %s\n", r.Queues, health(r.Healthy))
 	return err
+}
+
+// differences says where replicas differ.
+func (r *report) differences() []string {
+	var texts []string
+	if r.Differ != "" {
+		texts = append(texts, "metadata: "+r.Differ)
+	}
+	for _, s := range r.Slots {
+		if s.Differ != "" {
+			texts = append(texts, fmt.Sprintf("slot %d: %s", s.Slot, s.Differ))
+		}
+	}
+	return texts
 }
 
 func (s *slotReport) followers() string {

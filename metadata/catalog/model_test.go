@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"chasqui/metadata/catalog"
+	"chasqui/node/rpc"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -143,6 +144,43 @@ func TestAgainstModel(t *testing.T) {
 				c = restored
 			}
 		}
+	})
+}
+
+// TestReplicasStayEqual gives the same random commands to a catalog and to one restored from its snapshot on the way, over
+// times at which results and deleted names are forgotten. Every result must be the same byte for byte, and so must the
+// snapshots: replicas compare digests of them.
+func TestReplicasStayEqual(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const account = "1"
+		kept, restored := catalog.New(), catalog.New()
+		now := int64(1)
+		apply := func(commands ...*catalog.Command) {
+			var operations [][]byte
+			for _, c := range commands {
+				operations = append(operations, c.Encode())
+			}
+			results, others := kept.Apply(now, operations), restored.Apply(now, operations)
+			for i := range results {
+				require.Equal(t, rpc.Encode(results[i].(*catalog.Result)), rpc.Encode(others[i].(*catalog.Result)))
+			}
+		}
+		apply(&catalog.Command{Kind: catalog.KindRegisterHost, Host: catalog.Host{ID: "a", Incarnation: 1, Address: "a:1"}},
+			&catalog.Command{Kind: catalog.KindRegisterHost, Host: catalog.Host{ID: "b", Incarnation: 2, Address: "b:1"}},
+			&catalog.Command{Kind: catalog.KindAssignSlots, Assignment: catalog.SpreadSlots([]string{"a", "b"}, 3, 2)})
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			now += rapid.SampledFrom([]int64{0, 1, 5, -3, catalog.RequestKeep.Milliseconds() / 4}).Draw(t, "wait")
+			command := drawCommand(t, account)
+			command.Tags["z"], command.Tags["a"] = "1", "2"
+			apply(command)
+			if rapid.IntRange(0, 9).Draw(t, "restore") == 0 {
+				next := catalog.New()
+				require.NoError(t, next.Restore(bytes.NewReader(snapshotBytes(t, restored))))
+				restored = next
+			}
+		}
+		apply() // a read barrier
+		require.Equal(t, snapshotBytes(t, kept), snapshotBytes(t, restored))
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -160,6 +161,7 @@ type testHost struct {
 	cluster *testCluster
 	address atomic.Value // string
 	network *cutNetwork
+	lines   logLines
 
 	rejoin  bool // start with Config.Rejoin
 	running bool
@@ -205,6 +207,7 @@ func (h *testHost) start() {
 	host := nodetest.RealHostIn(h.t, h.id, h.dir)
 	h.network = &cutNetwork{Network: host.Network, conns: make(map[net.Conn]bool)}
 	host.Network = h.network
+	host.Log = slog.New(slog.NewMultiHandler(host.Log.Handler(), slog.NewJSONHandler(&h.lines, nil)))
 	h.tasks = host.Tasks
 	journalConfig := wal.DefaultConfig()
 	journalConfig.SegmentBytes = 4 << 20

@@ -64,6 +64,10 @@ type Config struct {
 	TrailingBytes int64
 	// CheckInterval is how often the need for a snapshot and the replica's health are looked at. Default 1 s.
 	CheckInterval time.Duration
+	// DigestInterval is how often the leader asks all replicas for a digest of their state (digest.go), at the next
+	// CheckInterval. Each costs a log entry, and on every host a read of the whole state beside its work. Default 10
+	// min; 0 is never.
+	DigestInterval time.Duration
 }
 
 // DefaultConfig returns the defaults; GroupID, Name, HostID and Members remain to be set.
@@ -80,6 +84,7 @@ func DefaultConfig() Config {
 		SnapshotEntries:    65536,
 		TrailingBytes:      32 << 20,
 		CheckInterval:      time.Second,
+		DigestInterval:     10 * time.Minute,
 	}
 }
 
@@ -119,6 +124,7 @@ func (c Config) Validate() error {
 		{"SnapshotEntries", c.SnapshotEntries > 0},
 		{"TrailingBytes", c.TrailingBytes >= 0},
 		{"CheckInterval", c.CheckInterval > 0},
+		{"DigestInterval", c.DigestInterval >= 0},
 	} {
 		if !limit.ok {
 			return fmt.Errorf("group %s: setting %s is out of range", c.Name, limit.name)

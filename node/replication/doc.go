@@ -11,6 +11,8 @@
 // ErrUnknownOutcome: it may take effect later, so only an operation with an id that the state machine remembers may
 // be sent again.
 //
+// Replicas verify one another: see digest.go.
+//
 // hashicorp/raft is used with care (DESIGN.md, "Traps of hashicorp/raft"); each trap is named where it is avoided:
 // transport.go (heartbeat fast path, pre-vote, pipelining, leadership transfer), stores.go (vote in one record,
 // monotonic log, snapshots cover the compacted log), restart.go (stale log after a snapshot was installed),

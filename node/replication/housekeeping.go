@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// housekeeping does what must be done now and then: it ends the slow start once a leader is known, takes snapshots
-// by bytes, and logs changes of leadership.
+// housekeeping does what must be done now and then: it ends the slow start once a leader is known, paces heartbeats by
+// who leads, asks for digests, and takes snapshots by bytes.
 func (r *Replica) housekeeping(ctx context.Context) {
 	timer := r.node.host.Clock.NewTimer(r.cfg.CheckInterval)
 	defer timer.Stop()
@@ -29,8 +29,8 @@ func (r *Replica) housekeeping(ctx context.Context) {
 		if leads := r.IsLeader(); leads != wasLeader {
 			wasLeader = leads
 			r.setHeartbeat(leads)
-			r.node.host.Log.Info("leadership changed", "group", r.cfg.Name, "leader", leads, "term", r.current().raft.CurrentTerm())
 		}
+		r.askForDigest(ctx)
 		if r.snapshotDue() {
 			if err := r.Snapshot(); err != nil && ctx.Err() == nil {
 				r.node.host.Log.Error("snapshot not taken; the log keeps growing", "group", r.cfg.Name, "error", err)

@@ -15,7 +15,8 @@ type StateMachine interface {
 	// state, now and the operations. now is milliseconds since 1970, stamped by the proposing leader; it never
 	// decreases. The operations' bytes are never reused: they may be kept, but they share their entry's memory.
 	Apply(now int64, operations [][]byte) []any
-	// Snapshot captures the state in constant time (copy on write): no Apply runs meanwhile.
+	// Snapshot captures the state in constant time (copy on write): no Apply runs meanwhile. What it writes must depend
+	// on nothing but the state: equal states give equal bytes, on every host and after a Restore too.
 	Snapshot() (Snapshot, error)
 	// Restore replaces the whole state by what Snapshot.WriteTo wrote. After an error the state must not be used.
 	Restore(r io.Reader) error
@@ -34,12 +35,18 @@ type Snapshot interface {
 //	| 1 byte  | 8 bytes        | 4 bytes | 4 bytes    |           |
 //	+---------+----------------+---------+------------+-----------+----
 //
-// An entry with count 0 is a read barrier.
+// An entry with count 0 is a read barrier. One whose time is digestTime as well asks for a digest of the state
+// (digest.go). A program that does not know of digests takes it for a barrier of long ago, so hosts with older programs
+// may be in the group: they stay silent.
 const (
 	entryVersion      = 1
 	entryHeaderBytes  = 1 + 8 + 4
 	operationOverhead = 4
+	digestTime        = int64(-1)
 )
+
+// digestEntry returns the data of an entry that asks for a digest.
+func digestEntry() []byte { return appendEntryHeader(nil, digestTime, 0) }
 
 func appendEntryHeader(b []byte, now int64, count int) []byte {
 	b = append(b, entryVersion)
@@ -90,6 +97,8 @@ type fsm struct {
 	name    string
 	machine StateMachine
 	last    int64 // the latest time applied; a new leader whose clock is behind must not turn time back
+	// takeDigest is called for an entry that asks for a digest, after it was applied.
+	takeDigest func(index uint64, capture func() (fsmSnapshot, error))
 }
 
 // Apply carries out one committed entry. An entry that was committed but cannot be read is a broken invariant: this
@@ -104,16 +113,24 @@ func (f *fsm) Apply(log *raft.Log) any {
 	if len(results) != len(operations) {
 		panic(fmt.Sprintf("%s: entry %d has %d operations and got %d results", f.name, log.Index, len(operations), len(results)))
 	}
+	if now == digestTime && len(operations) == 0 {
+		f.takeDigest(log.Index, f.capture)
+	}
 	return results
 }
 
 // Snapshot captures the state and the time it has reached.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
-	s, err := f.machine.Snapshot()
+	s, err := f.capture()
 	if err != nil {
 		return nil, err
 	}
-	return fsmSnapshot{snapshot: s, last: f.last}, nil
+	return s, nil
+}
+
+func (f *fsm) capture() (fsmSnapshot, error) {
+	s, err := f.machine.Snapshot()
+	return fsmSnapshot{snapshot: s, last: f.last}, err
 }
 
 // Restore reads the time and then the state.

@@ -37,6 +37,9 @@ type Replica struct {
 	memory atomic.Int32
 	mark   rejoinMark
 	asking *node.Tasks // asks the other members; stopped before everything else
+
+	digests    *digests
+	leadership leadership
 }
 
 // instance is a running raft and the transport it reads from. It is replaced as one when raft must be restarted.
@@ -53,6 +56,9 @@ func startReplica(n *Node, cfg Config, machine StateMachine, snapshots *snapshot
 		stable: &stableStore{group: group}, snapshots: snapshots, tasks: n.host.Tasks.Group(), asking: n.host.Tasks.Group(),
 	}
 	r.batcher = newBatcher(r)
+	r.digests = newDigests(r)
+	r.fsm.takeDigest = r.digests.take
+	r.leadership = leadership{host: n.host, name: cfg.Name}
 	if err := r.start(); err != nil {
 		r.asking.Stop()
 		r.tasks.Stop()
@@ -130,6 +136,7 @@ func (r *Replica) newInstance(slowStart bool) (*instance, error) {
 	if instance.raft, err = raft.NewRaft(conf, r.fsm, r.logs, r.stable, r.snapshots, t); err != nil {
 		return nil, fmt.Errorf("start %s: %w", r.cfg.Name, err)
 	}
+	r.leadership.watch(instance.raft)
 	return instance, nil
 }
 
@@ -231,6 +238,7 @@ type Status struct {
 	AppliedIndex  uint64
 	SnapshotIndex uint64
 	Followers     []FollowerStatus // on the leader, in order of id
+	Digest        StateDigest      // the newest of this replica's state
 }
 
 // FollowerStatus is what the leader knows of a follower.
@@ -251,7 +259,7 @@ func (r *Replica) Status() Status {
 	s := Status{
 		Group: r.cfg.GroupID, Name: r.cfg.Name, HostID: r.cfg.HostID, Leader: string(leader),
 		Term: in.raft.CurrentTerm(), LastIndex: in.raft.LastIndex(), CommitIndex: in.raft.CommitIndex(),
-		AppliedIndex: in.raft.AppliedIndex(), SnapshotIndex: r.snapshots.NewestIndex(),
+		AppliedIndex: in.raft.AppliedIndex(), SnapshotIndex: r.snapshots.NewestIndex(), Digest: r.digests.last(),
 	}
 	switch state := in.raft.State(); {
 	case r.memory.Load() != remembersAll:

@@ -24,8 +24,9 @@ type transport struct {
 	// mayCampaign is false while the replica must not ask for votes; nil is true.
 	mayCampaign func() bool
 
-	mu    sync.Mutex // guards peers
+	mu    sync.Mutex // guards the fields below
 	peers map[string]peerProgress
+	leads uint64 // the latest term for which it was said that this host leads
 }
 
 // peerProgress is what the leader's transport has seen of one follower.
@@ -70,6 +71,7 @@ func (t *transport) TimeoutNow(raft.ServerID, raft.ServerAddress, *raft.TimeoutN
 // AppendEntries sends entries or a heartbeat and waits, never without bound: raft itself sets no deadline, and a
 // stuck call would end replication to that peer.
 func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	t.announce(req.Term)
 	timeout := t.cfg.AppendTimeout
 	if len(req.Entries) == 0 {
 		timeout = 2 * t.cfg.HeartbeatTimeout
@@ -154,6 +156,17 @@ func (t *transport) deliver(ctx context.Context, message raft.RPC) (any, error) 
 		return a.Response, a.Error
 	case <-t.done:
 		return nil, errDelivery
+	}
+}
+
+// announce logs, once per term, that this host leads in it: only a leader sends appends, and this is the term that it
+// sends to its followers, whatever raft believes of its own term elsewhere (leadership.go).
+func (t *transport) announce(term uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if term > t.leads {
+		t.leads = term
+		t.node.host.Log.Info("leads", "group", t.cfg.Name, "term", term)
 	}
 }
 

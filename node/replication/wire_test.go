@@ -54,6 +54,11 @@ func TestLogEntriesRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(1234), now)
 	require.Equal(t, [][]byte{[]byte("one"), {}}, operations)
+	require.Equal(t, "01"+"ffffffffffffffff"+"00000000", hex.EncodeToString(digestEntry()))
+	now, operations, err = decodeEntry(digestEntry())
+	require.NoError(t, err)
+	require.Equal(t, digestTime, now)
+	require.Empty(t, operations)
 	for n := range data {
 		_, _, err := decodeEntry(data[:n])
 		require.Error(t, err, "cut after %d bytes", n)
