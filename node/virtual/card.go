@@ -3,6 +3,7 @@
 package virtual
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -21,6 +22,9 @@ type card struct {
 	// choice is the state of the generator behind interleave. It needs no lock: there is one thread, and nothing happens
 	// between reading and writing it.
 	choice uint64
+	// asked ends when the program is asked to end in order.
+	asked context.Context
+	ask   context.CancelFunc
 
 	// mu guards everything below, and of every listener, connection and file what its type says. It is held across
 	// calls into the machine, which never block: so whoever is to be told of an event is known before the event is read,
@@ -44,7 +48,10 @@ var theCard = sync.OnceValue(func() *card {
 	if _, err := (random{}).Read(seed[:]); err != nil {
 		panic(fmt.Sprintf("the virtual machine has no randomness: %v", err))
 	}
+	asked, ask := context.WithCancel(context.Background())
 	c := &card{
+		asked:       asked,
+		ask:         ask,
 		choice:      binary.LittleEndian.Uint64(seed[:]) | 1,
 		listeners:   map[uint32]*listener{},
 		connections: map[uint32]*conn{},
@@ -95,7 +102,15 @@ func (c *card) dispatch(e abi.Event) {
 			}
 			conn.connected <- abi.Errno(e.Arg)
 		}
+	case abi.EventStop:
+		c.ask()
 	}
+}
+
+// UntilAsked returns a context that ends when whoever runs the machine asks the program to end in order, or with
+// release.
+func UntilAsked() (ctx context.Context, release func()) {
+	return context.WithCancel(theCard().asked)
 }
 
 // interleave lets other goroutines go first, up to three times: a different number at every call, and a different

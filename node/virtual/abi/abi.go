@@ -47,6 +47,8 @@ const (
 	EventWritable
 	// EventDisk: disk operation ID has ended; disk_result has its result.
 	EventDisk
+	// EventStop: whoever runs the machine asks the program to end in order, as SIGTERM does.
+	EventStop
 )
 
 // Event is one record read from the card.
