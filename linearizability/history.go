@@ -45,12 +45,13 @@ type Operation struct {
 	Body              string            `json:"body,omitempty"`       // Send: unique in the run; the recorder's token, not the padding
 	Group             string            `json:"group,omitempty"`      // Send to FIFO
 	DeduplicationID   string            `json:"dedup,omitempty"`      // Send to FIFO
-	DelaySeconds      int               `json:"delay,omitempty"`      // Send
+	DelaySeconds      int               `json:"delay,omitempty"`      // Send (the queue's, if the request had none)
 	Handle            string            `json:"handle,omitempty"`     // Delete, ChangeVisibility
 	MessageID         string            `json:"message,omitempty"`    // Delete, ChangeVisibility: the message the handle was received with; Send: output
 	VisibilitySeconds int               `json:"visibility,omitempty"` // Receive (the queue's, if the request had none), ChangeVisibility
 	WaitSeconds       int               `json:"wait,omitempty"`       // Receive
 	Max               int               `json:"max,omitempty"`        // Receive: messages asked for
+	AttemptID         string            `json:"attempt,omitempty"`    // Receive from FIFO: ReceiveRequestAttemptId
 
 	// Output.
 	SequenceNumber string            `json:"sequence,omitempty"` // Send to FIFO
@@ -65,7 +66,7 @@ type Message struct {
 	Handle         string `json:"handle"`
 	Group          string `json:"group,omitempty"`
 	SequenceNumber string `json:"sequence,omitempty"`
-	ReceiveCount   int    `json:"receives"`
-	SentMs         int64  `json:"sent"`              // the service's clock, Unix milliseconds
+	ReceiveCount   int    `json:"receives"`          // 0 if the request did not ask for it
+	SentMs         int64  `json:"sent"`              // the service's clock, Unix milliseconds; 0 if not asked for
 	DamagedBody    bool   `json:"damaged,omitempty"` // the body or its digest is not what was sent
 }

@@ -1,0 +1,74 @@
+// Package linearizability says what a message queue promises its clients, and judges recorded runs by it.
+//
+// A run is a history: every call that every client made, when it began and ended, and what was answered ([Operation]).
+// A [Recorder] writes it, [Check] reads it and returns a [Verdict]. Nothing of chasqui is imported and nothing but
+// the history is looked at, so the same judge serves the simulator and a cluster of real machines.
+//
+// # What can be known
+//
+// A client knows when it called and when the answer came; what happened lies somewhere between. So every rule works on
+// definite knowledge only: an event of an answered operation lies in [Call, Return]. An operation that was not answered,
+// or was tried more than once (Tries), may also take effect at any time after its Call, or never: requests that were given up
+// may still be on their way. A refusal (Failed) of an operation tried once has no effect, ever.
+//
+// Deadlines (visibility, delay, deduplication, retention) run on the service's clocks. Those are at most
+// Options.ClockBound away from the recorder's, at any time, so an interval measured by the service differs by at most
+// twice the bound from the recorder's. Every comparison gives the service the benefit of that doubt, and of one
+// millisecond, the resolution of its time stamps. What is reported is therefore a broken promise, and never just an odd
+// history; what is merely suspicious is passed over.
+//
+// # Promises of every queue
+//
+// A message is what has one MessageID in one queue.
+//
+//   - lost: with Options.Drained, a message that was acknowledged or received at least once was also received and deleted, unless
+//     it may have been purged, removed with its queue, or ended by retention. A delete of unknown outcome counts as one.
+//   - invented: what is received was sent to this queue (or to one whose dead-letter queue this is) before, by a send that was
+//     not refused.
+//   - corrupted: it has the body, group and time of sending that belong to its MessageID, and its digest is right.
+//   - response: an answer is complete, holds no more messages than asked for, and none twice.
+//   - handle-reuse: every receipt handle is given out once, except to repeats of one receive attempt.
+//   - message-id: two messages never share a MessageID.
+//   - purged-returns: a message acknowledged before a purge, or before its queue was deleted, is not received after that returned.
+//   - delay: a message is not received before its delay is over.
+//   - receive-count: the receive count of a message grows with every receive: it never repeats, never goes down, and grows by
+//     more than one only if receives of unknown outcome can account for it.
+//   - dead-letter: a message is handed out at most as often as its queue's redrive policy says, is found in the dead-letter
+//     queue only after that many receives, and then no more in its source.
+//   - empty-long-poll: on a queue of one partition, a poll that waited its time and came back empty did not miss a message:
+//     none was definitely visible from the poll's call, or from a second before the end of its wait, until it returned.
+//
+// # Standard queues: at least once
+//
+// A message may be delivered again. A client that repeats a send whose answer it lost may store it twice. Order is
+// best effort. SQS goes no further. chasqui's replicated partitions do (a receive is an entry of the log), and
+// Options.StrictStandard holds a queue to it:
+//
+//   - duplicate-send: one request stores one message; only repeating the request stores more.
+//   - hold-overlap: a message in flight is not handed out again before its visibility timeout ends.
+//   - deleted-returns: an acknowledged delete is final.
+//
+// # FIFO queues: in order, and sent exactly once
+//
+//   - duplicate-send-fifo: a send, repeated or not, is in the queue 0 or 1 times: repeats within 5 minutes of the first accepted
+//     one are the same message, with the same MessageID and sequence number, even after it was received and deleted.
+//   - dedup: the same for different sends with the same deduplication ID (in the queue, or in the group if the queue says so);
+//     and after the 5 minutes, or after a purge, a send is a new message.
+//   - sequence: one message has one sequence number, of up to 20 digits, and no other message of its group has it.
+//   - sequence-order: within a group, a send that returned before another was called has the lower number, and the entries
+//     of a batch have rising ones. So sequence numbers are a witness of the order that clients could see.
+//   - fifo-order: a receive takes a group's messages in order of their numbers from the first one: it never hands out a message
+//     while an earlier one of its group is there, visible or not, unless it hands out that one before it in the same answer.
+//   - fifo-hold-overlap: as hold-overlap.
+//   - deleted-returns-fifo: as deleted-returns.
+//   - expired-handle-deletes: a receipt handle whose visibility timeout has ended, or whose message was handed out again, deletes
+//     nothing and says so (a fenced delete). What is gone already may be deleted again and again.
+//
+// A last rule, malformed-history, is about the recording: a history that contradicts itself is judged by no other rule.
+//
+// # Reading order
+//
+// history.go is the form of a history, check.go the way through all rules. index.go gathers what is known of each message,
+// lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
+// holds.go, deletes.go, delay.go, count.go, deadletter.go, polls.go. All of it takes O(n log n) time for n operations.
+package linearizability

@@ -1,0 +1,287 @@
+package linearizability
+
+import (
+	"cmp"
+	"strconv"
+	"time"
+)
+
+// The index is what a history shows of each queue and each message, found in two passes over the operations: sends and
+// receives first, then what names their messages.
+
+// defaultRetention is MessageRetentionPeriod where nobody set it.
+const defaultRetention = 4 * 24 * time.Hour
+
+// queue is all that is known of one queue. The same name is the same queue, also after it was deleted and created again.
+type queue struct {
+	name       string
+	fifo       bool
+	partitions int
+	// known says that Options or a CreateQueue gave the settings that follow; else they are the defaults at first.
+	known bool
+	// delayMin, delayMax and retentionMin bound the attributes over the whole run, in nanoseconds.
+	delayMin, delayMax, retentionMin int64
+	// perQueue and perGroup say which deduplication scopes the queue may have had.
+	perQueue, perGroup bool
+
+	// messages are in the order in which the history first names them.
+	messages []*message
+	byID     map[string]*message
+	// bodies has all sends by body, also refused ones, and keys the FIFO sends that may have taken effect by the widest
+	// deduplication key. Both in order of Call.
+	bodies map[string][]*Operation
+	keys   map[string][]*Operation
+	// unnamed are the acknowledged sends without a MessageID.
+	unnamed []*Operation
+	// handles has the first receipt of each handle.
+	handles map[string]*receipt
+	// receives are the answered ones, in order of Call.
+	receives []*Operation
+	// phantoms are the receives that nobody saw the result of: of unknown outcome, or tried again.
+	phantoms counter
+	// clears are the purges and deletions of the queue that may have taken effect; drops are the deletions among them;
+	// purged are those that were acknowledged.
+	clears, drops, purged spans
+
+	// lineups are the message groups, once checkOrder has found them.
+	lineups []*lineup
+
+	// deadLetter is the queue to which messages move after maxReceives; sources are those that move theirs here.
+	deadLetter  *queue
+	maxReceives int
+	sources     []*queue
+}
+
+// message is all that is known of one message.
+type message struct {
+	queue *queue
+	id    string
+	// answers are the sends that were answered with its id, receipts its known deliveries, deletes and changes the
+	// operations on it that may have taken effect. All in order of Call.
+	answers  []*Operation
+	receipts []*receipt
+	deletes  []*Operation
+	changes  changes
+	lifetime
+}
+
+// receipt is one message of one answered receive.
+type receipt struct {
+	op      *Operation
+	message *message
+	out     *Message
+	// repeats are the later receipts of the same handle.
+	repeats []*receipt
+}
+
+// possible reports whether the operation may have had an effect.
+func (op *Operation) possible() bool { return op.Outcome != Failed || op.Tries > 1 }
+
+// settled reports whether everything that the operation did happened before it returned.
+func (op *Operation) settled() bool { return op.Outcome == OK && op.Tries <= 1 }
+
+// reach is the time in which the operation may have effects.
+func (op *Operation) reach() span {
+	if op.settled() {
+		return span{op.Call, op.Return}
+	}
+	return span{op.Call, forever}
+}
+
+// requests is how many requests were sent for the operation.
+func (op *Operation) requests() int { return max(1, op.Tries) }
+
+// index builds c.queues.
+func (c *checker) index() {
+	c.byName = map[string]*queue{}
+	for i := range c.history {
+		op := &c.history[i]
+		c.end = max(c.end, op.Return)
+		c.addFirst(c.queueNamed(op.Queue), op)
+	}
+	for i := range c.history {
+		addSecond(c.byName[c.history[i].Queue], &c.history[i])
+	}
+	for i := 0; i < len(c.queues); i++ { // a dead-letter queue that nobody used is added on the way
+		q := c.queues[i]
+		if name := c.options.Queues[q.name].DeadLetter; name != "" {
+			q.deadLetter, q.maxReceives = c.queueNamed(name), c.options.Queues[q.name].MaxReceives
+			q.deadLetter.sources = append(q.deadLetter.sources, q)
+		}
+	}
+	for _, q := range c.queues {
+		if !q.known {
+			q.delayMin, q.retentionMin, q.perQueue = 0, min(q.retentionMin, int64(defaultRetention)), true
+		}
+		q.phantoms.seal()
+		q.clears.seal()
+		q.drops.seal()
+		q.purged.seal()
+	}
+	for _, q := range c.queues {
+		for _, m := range q.messages {
+			m.lifetime = c.lifetimeOf(m)
+		}
+	}
+}
+
+// queueNamed returns the queue, adding it if it is new.
+func (c *checker) queueNamed(name string) *queue {
+	if q := c.byName[name]; q != nil {
+		return q
+	}
+	q := &queue{
+		name: name, fifo: isFIFO(name), partitions: 1,
+		delayMin: forever, retentionMin: forever,
+		byID: map[string]*message{}, bodies: map[string][]*Operation{}, keys: map[string][]*Operation{}, handles: map[string]*receipt{},
+	}
+	given, ok := c.options.Queues[name]
+	if ok {
+		q.known = true
+		q.partitions = max(1, given.Partitions)
+		q.delayMin, q.delayMax = int64(given.Delay), int64(given.Delay)
+		q.retentionMin = int64(cmp.Or(given.Retention, defaultRetention))
+		q.perGroup, q.perQueue = given.DeduplicatesPerGroup, !given.DeduplicatesPerGroup
+	}
+	c.byName[name] = q
+	c.queues = append(c.queues, q)
+	return q
+}
+
+func isFIFO(name string) bool { return len(name) > 5 && name[len(name)-5:] == ".fifo" }
+
+// messageNamed returns the message, adding it if it is new.
+func (q *queue) messageNamed(id string) *message {
+	m := q.byID[id]
+	if m == nil {
+		m = &message{queue: q, id: id}
+		q.byID[id] = m
+		q.messages = append(q.messages, m)
+	}
+	return m
+}
+
+// addFirst takes in what an operation says by itself.
+func (c *checker) addFirst(q *queue, op *Operation) {
+	switch op.Kind {
+	case CreateQueue, SetAttributes:
+		q.addAttributes(op)
+	case PurgeQueue, DeleteQueue:
+		q.addClear(op)
+	case Send:
+		q.bodies[op.Body] = append(q.bodies[op.Body], op)
+		switch {
+		case op.Outcome != OK: // nobody knows the id
+		case op.MessageID == "":
+			q.unnamed = append(q.unnamed, op)
+		default:
+			m := q.messageNamed(op.MessageID)
+			m.answers = append(m.answers, op)
+		}
+	case Receive:
+		q.addReceive(op)
+	}
+}
+
+func (q *queue) addReceive(op *Operation) {
+	hidden := op.requests()
+	if op.Outcome == OK {
+		hidden--
+		q.receives = append(q.receives, op)
+	}
+	if op.possible() && hidden > 0 {
+		q.phantoms.add(op.Call, hidden)
+	}
+	for i := range op.Messages {
+		out := &op.Messages[i]
+		m := q.messageNamed(out.MessageID)
+		r := &receipt{op: op, message: m, out: out}
+		m.receipts = append(m.receipts, r)
+		if first := q.handles[out.Handle]; first == nil {
+			q.handles[out.Handle] = r
+		} else {
+			first.repeats = append(first.repeats, r)
+		}
+	}
+}
+
+// addAttributes widens the bounds on the queue's settings by what a creation or change may have set.
+func (q *queue) addAttributes(op *Operation) {
+	if !op.possible() {
+		return
+	}
+	seconds := func(name string, absent time.Duration) (int64, bool) {
+		n, err := strconv.ParseInt(op.Attributes[name], 10, 32)
+		if err != nil { // absent, or what no service accepts
+			return int64(absent), op.Kind == CreateQueue
+		}
+		return n * int64(time.Second), true
+	}
+	if delay, ok := seconds("DelaySeconds", 0); ok {
+		q.delayMin, q.delayMax = min(q.delayMin, delay), max(q.delayMax, delay)
+	}
+	if retention, ok := seconds("MessageRetentionPeriod", defaultRetention); ok {
+		q.retentionMin = min(q.retentionMin, retention)
+	}
+	if op.Kind == CreateQueue { // later changes of the scope change nothing (SQS-API.md 3.2)
+		q.known = true
+		perGroup := op.Attributes["DeduplicationScope"] == "messageGroup"
+		q.perGroup, q.perQueue = q.perGroup || perGroup, q.perQueue || !perGroup
+	}
+}
+
+func (q *queue) addClear(op *Operation) {
+	if !op.possible() {
+		return
+	}
+	q.clears.add(op.reach())
+	if op.Kind == DeleteQueue {
+		q.drops.add(op.reach())
+	}
+	if op.Outcome == OK {
+		q.purged.add(span{op.Call, op.Return})
+	}
+}
+
+// addSecond takes in what an operation says of messages and settings that other operations show.
+func addSecond(q *queue, op *Operation) {
+	if !op.possible() {
+		return
+	}
+	switch op.Kind {
+	case Send:
+		if q.fifo {
+			key := q.widestKey(op)
+			q.keys[key] = append(q.keys[key], op)
+		}
+	case Delete, ChangeVisibility:
+		m := q.byID[op.MessageID]
+		if r := q.handles[op.Handle]; m == nil && r != nil {
+			m = r.message
+		}
+		switch {
+		case m == nil: // nobody ever saw the message
+		case op.Kind == Delete:
+			m.deletes = append(m.deletes, op)
+		default:
+			m.changes.add(op)
+		}
+	}
+}
+
+// widestKey is shared by all sends that the queue may take for repeats of one another.
+func (q *queue) widestKey(op *Operation) string { return keyOf(op, q.perGroup && !q.perQueue) }
+
+// surestKey is shared by sends that the queue must take for repeats of one another.
+func (q *queue) surestKey(op *Operation) string { return keyOf(op, q.perGroup) }
+
+func keyOf(op *Operation, perGroup bool) string {
+	key := "id " + op.DeduplicationID
+	if op.DeduplicationID == "" { // content-based: the token stands for the body
+		key = "body " + op.Body
+	}
+	if perGroup {
+		key += " group " + op.Group
+	}
+	return key
+}
