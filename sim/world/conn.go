@@ -91,6 +91,7 @@ func (f *flow) passes() bool {
 
 func (f *flow) hold(p packet) {
 	f.held = append(f.held, p)
+	f.w.links.heldCount++
 	if len(f.held) > 1 {
 		return
 	}
@@ -441,6 +442,20 @@ func (w *World) ResetConnections(a, b *Host, vanish bool) int {
 		other := e.out.to
 		e.fail(abi.Reset)
 		other.fail(abi.Reset)
+	}
+	return n
+}
+
+// HalfClose ends the sending direction of every connection that h's program has with other's, as a shutdown by somebody
+// else on h would. It returns how many.
+func (h *Host) HalfClose(other *Host) int {
+	n := 0
+	for _, e := range h.order {
+		if e.connected && e.failed == 0 && !e.finSent && e.out.to.host == other {
+			n++
+			e.finSent = true
+			e.out.send(packet{kind: packetFin})
+		}
 	}
 	return n
 }

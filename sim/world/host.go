@@ -205,6 +205,15 @@ func (h *Host) Pause(d time.Duration) {
 // Slow makes everything the host's program does take factor times as long; 1 is normal.
 func (h *Host) Slow(factor int) { h.slowness = int64(max(factor, 1)) }
 
+// Stop asks the host's program to end in order, and tells whether there is one.
+func (h *Host) Stop() bool {
+	if h.guest == nil {
+		return false
+	}
+	h.post(abi.Event{Kind: abi.EventStop})
+	return true
+}
+
 // discard ends the program without telling anybody.
 func (h *Host) discard() {
 	if h.guest != nil {

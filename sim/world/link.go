@@ -32,7 +32,8 @@ type links struct {
 	floating map[string]*floating
 	names    map[string][]string
 	// flows are the directions of connections that hold packets back, in the order in which they began to.
-	held []*flow
+	held      []*flow
+	heldCount uint64 // packets ever held back
 }
 
 type link struct {
@@ -105,6 +106,9 @@ func (w *World) Unclog(from, to *Host) {
 
 // Lag adds d to the latency from one host to another.
 func (w *World) Lag(from, to *Host, d time.Duration) { w.links.at(from, to).slow = d }
+
+// HeldPackets returns how many packets were ever held back, by a cut, a clog or a machine without power.
+func (w *World) HeldPackets() uint64 { return w.links.heldCount }
 
 // repeatMin and repeatMax bound the time after which a sender repeats packets that were lost.
 const (

@@ -44,13 +44,12 @@ type thread struct {
 // Native is what a thread of a native program sees of its host. Its methods are called by the host's threads only.
 type Native struct{ n *native }
 
-// BootNative starts a program of the simulator's own: main is its first thread. It ends by Crash, or when the world is
-// closed.
-func (h *Host) BootNative(main func(n Native)) {
+// BootNative starts a program of the simulator's own, whose threads are begun with Go. It ends by Crash, or when the
+// world is closed.
+func (h *Host) BootNative() Native {
 	h.begin()
 	h.native = &native{host: h, running: true, waiting: map[uint32]*waiters{}}
-	n := Native{h.native}
-	n.Go("main", func() { main(n) })
+	return Native{h.native}
 }
 
 // Go starts a thread.

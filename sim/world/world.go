@@ -77,6 +77,9 @@ func (w *World) Trace() *Trace { return &w.trace }
 // Note adds a text of the experimenter's to the trace.
 func (w *World) Note(text string) { w.trace.add(w.now, TraceNote, 0, 0, hashBytes([]byte(text))) }
 
+// Fault adds a fault's description to the trace.
+func (w *World) Fault(text string) { w.trace.add(w.now, TraceFault, 0, 0, hashBytes([]byte(text))) }
+
 // Hosts returns the hosts in the order in which they were added.
 func (w *World) Hosts() []*Host { return w.hosts }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"chasqui/sim"
+	"chasqui/sim/report"
+)
+
+type replayCommand struct {
+	From string `arg:"" optional:"" help:"A scenario file, or the folder of a kept failure." type:"path"`
+	Seed uint64 `help:"The seed, if there is no file."`
+	Logs bool   `help:"Print what the programs log."`
+	Once bool   `help:"Do not run it a second time to compare."`
+	Keep string `help:"Folder for the story, the picture and the history, whatever the verdict." type:"path" placeholder:"DIR"`
+}
+
+// Help is shown by sim replay --help.
+func (*replayCommand) Help() string {
+	return `Examples:
+
+    sim replay --seed 7
+    sim replay sim-failures/seed-7 --logs
+    sim replay scenario.json --keep out`
+}
+
+// Run replays one run.
+func (c *replayCommand) Run(cli *commands) error {
+	if c.From == "" && c.Seed == 0 {
+		return &exitError{exitUsage, "give a --seed (from 1 on), a scenario file or the folder of a failure"}
+	}
+	s, err := scenario(c.Seed, c.From)
+	if err != nil {
+		return err
+	}
+	program, stop, err := cli.load()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	options := sim.Options{}
+	if c.Logs {
+		options.Log = func(at time.Duration, host string, p []byte) {
+			for _, line := range strings.SplitAfter(string(p), "\n") {
+				if line != "" {
+					fmt.Printf("%10.6f %-10s %s\n", at.Seconds(), host, strings.TrimSuffix(line, "\n"))
+				}
+			}
+		}
+	}
+	if stderrIsTerminal() {
+		options.Progress = func(at time.Duration) { fmt.Fprintf(os.Stderr, "\r%v ", at) }
+	}
+	result, err := sim.RunTwice(s, program.Program, c.Once, options)
+	if err != nil {
+		return err
+	}
+	replay := replayOf(c.From, s.Seed)
+	if err := report.Story(os.Stdout, result, replay); err != nil {
+		return err
+	}
+	fmt.Println(result.Line(replay))
+	if c.Keep != "" {
+		if err := report.Write(c.Keep, result, replay); err != nil {
+			return err
+		}
+		fmt.Printf("kept in %s\n", c.Keep)
+	}
+	if code := exitOf(result.Verdict()); code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// replayOf is the command that runs a scenario again.
+func replayOf(from string, seed uint64) string {
+	if from == "" {
+		return fmt.Sprintf("make sim SEED=%d", seed)
+	}
+	return "bin/sim replay " + from
+}
+
+// stderrIsTerminal tells whether progress would be seen by a person.
+func stderrIsTerminal() bool {
+	info, err := os.Stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"chasqui/sim"
+	"chasqui/sim/report"
+)
+
+type shrinkCommand struct {
+	From string `arg:"" optional:"" help:"A scenario file, or the folder of a kept failure." type:"path"`
+	Seed uint64 `help:"The seed, if there is no file."`
+	Rule string `help:"The rule that must still be broken; the first that is, if left out."`
+	Runs int    `help:"Bound on the number of runs." default:"200"`
+	Keep string `help:"Folder for the smallest failure." default:"sim-failures/shrunk" type:"path"`
+}
+
+// Help is shown by sim shrink --help.
+func (*shrinkCommand) Help() string {
+	return `Example:
+
+    sim shrink sim-failures/seed-7 --keep small`
+}
+
+// Run shrinks a failure.
+func (c *shrinkCommand) Run(cli *commands) error {
+	if c.From == "" && c.Seed == 0 {
+		return &exitError{exitUsage, "give a --seed (from 1 on), a scenario file or the folder of a failure"}
+	}
+	s, err := scenario(c.Seed, c.From)
+	if err != nil {
+		return err
+	}
+	program, stop, err := cli.load()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	rule := c.Rule
+	if rule == "" {
+		result, err := sim.Run(s, program.Program, sim.Options{})
+		if err != nil {
+			return err
+		}
+		if len(result.Rules()) == 0 {
+			return &exitError{exitUsage, "this scenario breaks no rule with this program"}
+		}
+		rule = result.Rules()[0]
+	}
+	fmt.Printf("looking for the smallest scenario that breaks %s, from %d faults on\n", rule, len(s.Faults))
+	best, err := sim.Shrink(s, rule, program.Program, c.Runs, func(run, faults int, failed bool) {
+		what := "passes"
+		if failed {
+			what = "still fails"
+		}
+		fmt.Fprintf(os.Stderr, "run %d: %d faults: %s\n", run, faults, what)
+	})
+	if err != nil {
+		return err
+	}
+	if best == nil {
+		return &exitError{exitUsage, fmt.Sprintf("this scenario does not break %s with this program", rule)}
+	}
+	replay := replayOf(c.Keep, s.Seed)
+	if err := report.Write(c.Keep, best, replay); err != nil {
+		return err
+	}
+	if err := report.Story(os.Stdout, best, replay); err != nil {
+		return err
+	}
+	fmt.Printf("%d faults are left of %d; kept in %s\n", len(best.Scenario.Faults), len(s.Faults), c.Keep)
+	return nil
+}

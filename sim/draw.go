@@ -1,0 +1,258 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"chasqui/sim/workload"
+	"chasqui/sim/world"
+)
+
+// Bounds of what is drawn.
+const (
+	faultyMin, faultyMax     = 15 * time.Second, 35 * time.Second
+	firstFault               = 3 * time.Second
+	recoveryTime             = 60 * time.Second
+	segmentBytes             = 1 << 20
+	faultsDrawnMax           = 14
+	lastingMin, lastingMax   = 100 * time.Millisecond, 12 * time.Second
+	quietChance, kindChance  = 0.1, 0.3
+	roleTargetChance         = 0.4
+	brokenChance             = 0.4
+	shortTransferChance      = 0.2
+	requestsPerSecondDefault = 50
+)
+
+// Draw makes the scenario of a seed: a cluster, a workload, and faults of a few kinds that the seed picks (some seeds
+// have none). What it draws stays within what the product promises to survive: the disks of at most one backend host and
+// one metadata host are damaged, and then only those may stay broken.
+func Draw(seed uint64) *Scenario {
+	topology := world.Stream(seed, "draw/topology")
+	s := &Scenario{
+		Seed: seed,
+		Topology: Topology{
+			Balancers: 2, Frontends: 2, Metadata: 3, Backends: 3 + []int{0, 0, 0, 1, 2}[topology.IntN(5)], Clients: 2, Zones: 3,
+			Slots: 2 + topology.IntN(3), SegmentBytes: segmentBytes,
+		},
+		Recovery: recoveryTime,
+	}
+	s.Network = drawNetwork(world.Stream(seed, "draw/network"))
+	s.Workload = workload.Draw(world.Stream(seed, "draw/workload"), requestsPerSecondDefault)
+	d := &drawer{Scenario: s, random: world.Stream(seed, "draw/faults")}
+	s.FaultyPhase = d.between(faultyMin, faultyMax).Round(time.Millisecond)
+	d.faults()
+	return s
+}
+
+func drawNetwork(random *rand.Rand) Network {
+	near := 50*time.Microsecond + time.Duration(random.Int64N(int64(100*time.Microsecond)))
+	n := Network{
+		Near: near, Far: near + time.Duration(random.Int64N(int64(2*time.Millisecond))),
+		Jitter: time.Duration(math.Exp(random.Float64()*4)) * 10 * time.Microsecond,
+	}
+	if random.Float64() < shortTransferChance {
+		n.ShortReads, n.ShortWrites = 1+random.IntN(200), 1+random.IntN(200)
+	}
+	return n
+}
+
+// drawer draws the faults of a scenario.
+type drawer struct {
+	*Scenario
+	random *rand.Rand
+	// victims are the hosts whose disks may be damaged: one of each role that has disks.
+	victims []string
+}
+
+func (d *drawer) faults() {
+	d.victims = []string{d.pick(roleBackend), d.pick(roleMetadata)}
+	quiet := d.random.Float64() < quietChance
+	var kinds []drawnKind
+	for _, k := range drawnKinds {
+		if d.random.Float64() < kindChance {
+			kinds = append(kinds, k)
+		}
+	}
+	if len(kinds) == 0 {
+		kinds = append(kinds, drawnKinds[d.random.IntN(len(drawnKinds))])
+	}
+	count := 1 + d.random.IntN(faultsDrawnMax)
+	if quiet {
+		count = 0
+	}
+	damages := false
+	for range count {
+		k := kinds[d.random.IntN(len(kinds))]
+		f := Fault{Kind: k.kind, At: d.between(firstFault, d.FaultyPhase).Round(time.Millisecond)}
+		if kind := faultKinds[k.kind]; kind.lift != nil || k.lasts {
+			f.For = d.lasting()
+		}
+		k.draw(d, &f)
+		damages = damages || k.damages
+		d.Faults = append(d.Faults, f)
+	}
+	slices.SortStableFunc(d.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	if count > 0 {
+		d.broken(damages)
+	}
+}
+
+// broken draws the hosts that stay without power after the faults: at most one of each role.
+func (d *drawer) broken(damages bool) {
+	for _, role := range []string{roleBackend, roleMetadata, roleFrontend, roleBalancer} {
+		if d.random.Float64() >= brokenChance {
+			continue
+		}
+		name := d.pick(role)
+		if damages {
+			for _, victim := range d.victims {
+				if d.role(victim) == role {
+					name = victim
+				}
+			}
+		}
+		d.Broken = append(d.Broken, name)
+	}
+}
+
+// drawnKind is a kind of fault that seeds draw, and how.
+type drawnKind struct {
+	kind    FaultKind
+	damages bool // the disk of a victim: data is lost or wrong
+	lasts   bool // it has a duration though nothing lifts it
+	draw    func(d *drawer, f *Fault)
+}
+
+var drawnKinds = []drawnKind{
+	{kind: Cut, draw: func(d *drawer, f *Fault) { d.sides(f) }},
+	{kind: CutOneWay, draw: func(d *drawer, f *Fault) { d.sides(f) }},
+	{kind: Ring, draw: func(d *drawer, f *Fault) { f.On = d.all([]string{roleBackend, roleMetadata}[d.random.IntN(2)]) }},
+	{kind: ZoneOutage, draw: func(d *drawer, f *Fault) {
+		f.Arg = int64(d.random.IntN(d.Topology.Zones))
+	}},
+	{kind: ResetAll, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: HalfOpen, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: OneWayClose, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: Lag, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), 1+int64(d.exponential(80)) }},
+	{kind: Clog, draw: func(d *drawer, f *Fault) { d.sides(f); f.For = min(f.For, 3*time.Second) }},
+	{kind: Kill, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: KillAtCall, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.calls() }},
+	{kind: Power, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: PowerAtCall, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.calls() }},
+	{kind: PowerAll, draw: func(d *drawer, f *Fault) { f.For = min(f.For, 4*time.Second) }},
+	{kind: Wipe, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
+	{kind: Stop, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: Pause, lasts: true, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: SlowCPU, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), 2+int64(d.exponential(100)) }},
+	{kind: FsyncError, draw: func(d *drawer, f *Fault) { f.On = d.withDisk() }},
+	{kind: WriteError, draw: func(d *drawer, f *Fault) { f.On = d.withDisk() }},
+	{kind: SlowDisk, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.withDisk(), 2+int64(d.exponential(60)) }},
+	{kind: HungDisk, draw: func(d *drawer, f *Fault) { f.On = d.withDisk() }},
+	{kind: FullDisk, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.withDisk(), d.random.Int64N(1<<20) }},
+	{kind: BitRot, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
+	{kind: Misdirected, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
+	{kind: StaleRead, damages: true, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.victim(), 1+d.random.Int64N(20) }},
+	{kind: WallJump, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), int64(d.exponential(800))-800 }},
+	{kind: ClockDrift, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.random.Int64N(10_000)-5000 }},
+	{kind: StaleVIP, draw: func(d *drawer, f *Fault) { f.On = d.all(roleClient)[:1] }},
+	{kind: NoPeer, draw: func(*drawer, *Fault) {}},
+}
+
+// target is one host: any, or whoever plays a part then.
+func (d *drawer) target() []string {
+	if d.random.Float64() < roleTargetChance {
+		return []string{d.part()}
+	}
+	var all []string
+	for _, role := range []string{roleBalancer, roleFrontend, roleMetadata, roleBackend, roleBackend} {
+		all = append(all, d.all(role)...)
+	}
+	return []string{all[d.random.IntN(len(all))]}
+}
+
+// part is a part that some host plays at the moment of the fault.
+func (d *drawer) part() string {
+	switch n := d.random.IntN(d.Topology.Slots + 2); n {
+	case 0:
+		return leaderPrefix + metadataGroup
+	case 1:
+		return vipHolder
+	default:
+		return leaderPrefix + slotGroup(n-2)
+	}
+}
+
+// withDisk is one host that has a disk.
+func (d *drawer) withDisk() []string {
+	if d.random.Float64() < roleTargetChance {
+		return []string{leaderPrefix + slotGroup(d.random.IntN(d.Topology.Slots))}
+	}
+	return []string{d.pick([]string{roleBackend, roleBackend, roleMetadata}[d.random.IntN(3)])}
+}
+
+// victim is the backend host, or more seldom the metadata host, whose disk may be damaged.
+func (d *drawer) victim() []string {
+	if d.random.IntN(3) == 0 {
+		return d.victims[1:]
+	}
+	return d.victims[:1]
+}
+
+// sides draws the two sides of a fault between hosts: one host against all, or a group against a group.
+func (d *drawer) sides(f *Fault) {
+	if d.random.IntN(2) == 0 {
+		f.On = d.target()
+		return
+	}
+	for _, h := range d.Topology.hosts() {
+		switch d.random.IntN(3) {
+		case 0:
+			f.On = append(f.On, h.name)
+		case 1:
+			f.And = append(f.And, h.name)
+		}
+	}
+	if len(f.On) == 0 || len(f.And) == 0 {
+		f.On, f.And = d.target(), nil
+	}
+}
+
+func (d *drawer) all(role string) []string {
+	var names []string
+	for _, h := range d.Topology.of(role) {
+		names = append(names, h.name)
+	}
+	return names
+}
+
+func (d *drawer) pick(role string) string {
+	all := d.all(role)
+	return all[d.random.IntN(len(all))]
+}
+
+func (d *drawer) role(name string) string {
+	for _, h := range d.Topology.hosts() {
+		if h.name == name {
+			return h.role
+		}
+	}
+	panic(fmt.Sprintf("no host is called %s", name))
+}
+
+func (d *drawer) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(d.random.Int64N(int64(to-from)))
+}
+
+// lasting draws a duration: short ones are as likely as long ones on a logarithmic scale.
+func (d *drawer) lasting() time.Duration {
+	scale := math.Log(float64(lastingMax) / float64(lastingMin))
+	return time.Duration(float64(lastingMin) * math.Exp(d.random.Float64()*scale)).Round(time.Millisecond)
+}
+
+func (d *drawer) exponential(mean float64) float64 { return d.random.ExpFloat64() * mean }
+
+// calls draws a number of system calls after which a program ends.
+func (d *drawer) calls() int64 { return 1 + int64(math.Exp(d.random.Float64()*math.Log(30_000))) }

@@ -1,0 +1,207 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"chasqui/linearizability"
+	"chasqui/sim/workload"
+	"chasqui/sim/world"
+)
+
+// Verdict is a run's outcome in one word.
+type Verdict string
+
+// The verdicts.
+const (
+	Pass           Verdict = "pass"
+	Safety         Verdict = "safety"         // a promise was broken
+	Liveness       Verdict = "liveness"       // the cluster did not recover in time
+	Crashed        Verdict = "crash"          // a program ended itself without a reason
+	Nondeterminism Verdict = "nondeterminism" // the same seed went another way
+)
+
+// Rules that are judged while a run goes on, besides those of package linearizability.
+const (
+	ruleDrains     = "drains"
+	ruleSendsAgain = "sends-again"
+	ruleExit       = "unexpected-exit"
+	ruleAnswer     = "impossible-answer"
+)
+
+// Result is what a run has shown.
+type Result struct {
+	Scenario   *Scenario
+	Violations []Violation
+	// Hash is the chained hash over all Events events. Difference is where the run left the one it should have repeated.
+	Hash       uint64
+	Events     uint64
+	Records    []world.Record
+	Difference *world.Difference
+	// VirtualTime is how long the run took in its world, RealTime on the machine it ran on.
+	VirtualTime, RealTime time.Duration
+	// RecoveredAfter is the time from the end of the faults until everything had drained, or until that was given up.
+	RecoveredAfter time.Duration
+	Stats          workload.Stats
+	// Injected and Happened count faults by kind: begun, and known to have had an effect.
+	Injected, Happened []FaultCount
+	// Checked counts how often each rule had something to judge.
+	Checked  []RuleCount
+	History  []linearizability.Operation
+	Story    []Moment
+	StoryCut int // moments beyond momentsMax
+	// Hosts are the names of all hosts in the order of the topology.
+	Hosts []string
+}
+
+// FaultCount and RuleCount are counts by name, in order of names.
+type (
+	FaultCount struct {
+		Kind   FaultKind `json:"kind"`
+		Number int       `json:"number"`
+	}
+	RuleCount struct {
+		Rule   string `json:"rule"`
+		Number int    `json:"number"`
+	}
+)
+
+// Verdict judges the run. What is beyond the model does not count, but the same seed must always go the same way.
+func (r *Result) Verdict() Verdict {
+	switch {
+	case r.Difference != nil:
+		return Nondeterminism
+	case len(r.Violations) == 0 || r.Scenario.BeyondModel:
+		return Pass
+	}
+	verdict := Liveness
+	for _, v := range r.Violations {
+		switch v.Rule {
+		case ruleDrains, ruleSendsAgain:
+		case ruleExit:
+			return Crashed
+		default:
+			verdict = Safety
+		}
+	}
+	return verdict
+}
+
+// Rules returns the names of the rules that were broken, each once.
+func (r *Result) Rules() []string {
+	var rules []string
+	for _, v := range r.Violations {
+		if !slices.Contains(rules, v.Rule) {
+			rules = append(rules, v.Rule)
+		}
+	}
+	return rules
+}
+
+// judge completes the result once the world has stopped.
+func (r *run) judge() {
+	res, trace := r.result, r.world.Trace()
+	trace.End()
+	res.Hash, res.Events, res.Records, res.Difference = trace.Hash(), trace.Count(), trace.Records(), trace.Difference()
+	res.VirtualTime = r.world.Now()
+	res.Stats = r.work.Stats()
+	res.History = r.recorder.History()
+	for _, m := range r.members {
+		res.Hosts = append(res.Hosts, m.plan.name)
+	}
+	for _, text := range r.work.Violations() {
+		r.violate(ruleAnswer, text)
+	}
+	r.checked[ruleAnswer] = res.Stats.Requests
+	r.verifyJournals()
+	r.judgeHistory()
+	r.probes()
+	for _, kind := range sortedKeys(r.injected) {
+		res.Injected = append(res.Injected, FaultCount{kind, r.injected[kind]})
+	}
+	for _, kind := range sortedKeys(r.happened) {
+		res.Happened = append(res.Happened, FaultCount{kind, r.happened[kind]})
+	}
+	for _, rule := range sortedKeys(r.checked) {
+		res.Checked = append(res.Checked, RuleCount{rule, r.checked[rule]})
+	}
+}
+
+// judgeHistory has the history judged by rules that know nothing of the product.
+func (r *run) judgeHistory() {
+	options := linearizability.Options{
+		ClockBound: r.scenario.clockBound(),
+		Drained:    r.work.Drained(),
+		Queues:     map[string]linearizability.Queue{},
+	}
+	if len(r.scenario.Faults) > 0 {
+		options.Disturbed = []linearizability.Span{{To: int64(r.scenario.FaultyPhase + disturbedAfter)}}
+	}
+	for _, q := range r.scenario.Workload.Queues {
+		options.Queues[q.Name] = linearizability.Queue{
+			Delay: time.Duration(q.DelaySeconds) * time.Second, Partitions: q.Partitions, DeduplicatesPerGroup: q.DedupPerGroup,
+		}
+	}
+	verdict := linearizability.Check(r.result.History, options)
+	for _, rule := range linearizability.Rules() {
+		r.checked[string(rule)] += verdict.Checked[rule]
+	}
+	for _, v := range verdict.Violations {
+		r.result.Violations = append(r.result.Violations, Violation{Rule: string(v.Rule), Text: v.Text, Operations: v.Operations})
+	}
+}
+
+// disturbedAfter is how long after the faults a long poll may still miss a message: a request that was held back by a
+// cut may arrive that late.
+const disturbedAfter = 10 * time.Second
+
+// clockBound is how far from true time the service's clocks can be.
+func (s *Scenario) clockBound() time.Duration {
+	var bound time.Duration
+	for _, f := range s.Faults {
+		switch f.Kind {
+		case WallJump:
+			bound += max(time.Duration(f.Arg), -time.Duration(f.Arg)) * time.Millisecond
+		case ClockDrift:
+			bound += max(time.Duration(f.Arg), -time.Duration(f.Arg)) * f.For / 1_000_000
+		}
+	}
+	return bound
+}
+
+// diskProbes are the disks' counters that show that a fault had an effect.
+var diskProbes = map[string]FaultKind{
+	"slow": SlowDisk, "hang": HungDisk, "sync error": FsyncError, "write error": WriteError, "full": FullDisk,
+	"misdirected write": Misdirected, "stale read": StaleRead, "rot": BitRot, "lie": LyingDisk,
+}
+
+// probes adds to the faults that happened those whose effect the disks and the network have counted.
+func (r *run) probes() {
+	for _, m := range r.members {
+		if m.disk == nil {
+			continue
+		}
+		for _, p := range m.disk.Probes() {
+			if kind, ok := diskProbes[p.Name]; ok && p.Count > 0 {
+				r.happened[kind] += int(p.Count)
+			}
+		}
+	}
+}
+
+// Line shows the run on one line. command replays it.
+func (r *Result) Line(command string) string {
+	verdict := string(r.Verdict())
+	if rules := r.Rules(); len(rules) > 0 {
+		verdict += " " + strings.Join(rules, ",")
+	}
+	faults := 0
+	for _, f := range r.Injected {
+		faults += f.Number
+	}
+	return fmt.Sprintf("seed %-20d %-14s virtual %6.1fs real %5.1fs  %5d operations  %3d faults %3d kinds happened  recovered in %4.1fs  hash %016x  %s",
+		r.Scenario.Seed, verdict, r.VirtualTime.Seconds(), r.RealTime.Seconds(), len(r.History), faults, len(r.Happened),
+		r.RecoveredAfter.Seconds(), r.Hash, command)
+}

@@ -1,0 +1,238 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"chasqui/linearizability"
+	"chasqui/sim/wasi"
+	"chasqui/sim/workload"
+	"chasqui/sim/world"
+)
+
+// Options are what a run may be told besides its scenario. None of them changes what happens in it.
+type Options struct {
+	// Record keeps the trace's records in the Result. Expect compares the run with an earlier one's.
+	Record bool
+	Expect []world.Record
+	// Log, if not nil, receives what the programs write.
+	Log func(at time.Duration, host string, p []byte)
+	// Progress, if not nil, is called now and then, from the goroutine of Run, with the virtual time.
+	Progress func(at time.Duration)
+}
+
+// Moment is one line of a run's story.
+type Moment struct {
+	At    time.Duration `json:"at"`
+	Hosts []string      `json:"hosts,omitempty"`
+	// Kind is fault, lift, boot, crash, exit, operator, leads, log, phase or violation.
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+// momentsMax bounds the moments that are kept; the rest is counted.
+const momentsMax = 20_000
+
+// run is one run under way.
+type run struct {
+	scenario *Scenario
+	program  *wasi.Program
+	options  Options
+	world    *world.World
+	members  []*member
+	random   *rand.Rand // of faults
+	recorder *linearizability.Recorder
+	work     *workload.Run
+	result   *Result
+
+	active   []*activeFault
+	cuts     map[[2]int]int // by indexes of the hosts: the faults that cut the link
+	injected map[FaultKind]int
+	happened map[FaultKind]int
+	checked  map[string]int
+	leaders  map[string]leadership
+	terms    map[term]string
+	digests  map[place]digest
+	healed   bool
+	over     bool
+}
+
+const (
+	// bootSpread is the time within which the hosts of a cluster are first started.
+	bootSpread = 300 * time.Millisecond
+	// proofTime is how long producers go on after the faults have ended, to show that sends work again.
+	proofTime = 8 * time.Second
+	// settleTime is how long the world goes on after everything has drained, for the last comparisons of states.
+	settleTime = 5 * time.Second
+	// progressEvery is the virtual time between two reports of progress.
+	progressEvery = time.Second
+)
+
+// Run carries out a scenario with a program. An error means that the simulator itself failed; what the simulated system
+// did wrong is in the Result.
+func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, error) {
+	if err := scenario.Validate(); err != nil {
+		return nil, err
+	}
+	r := &run{
+		scenario: scenario, program: program, options: options, result: &Result{Scenario: scenario},
+		cuts: map[[2]int]int{}, injected: map[FaultKind]int{}, happened: map[FaultKind]int{}, checked: map[string]int{},
+		leaders: map[string]leadership{}, terms: map[term]string{}, digests: map[place]digest{},
+	}
+	started := time.Now()
+	r.buildWorld()
+	defer r.world.Close()
+	if options.Record {
+		r.world.Trace().Record()
+	}
+	if options.Expect != nil {
+		r.world.Trace().Expect(options.Expect)
+	}
+	if err := r.startAll(); err != nil {
+		return nil, err
+	}
+	if err := r.phases(); err != nil {
+		return nil, fmt.Errorf("seed %d at %v: %w", scenario.Seed, r.world.Now(), err)
+	}
+	r.over = true
+	r.world.Close()
+	r.judge()
+	r.result.RealTime = time.Since(started)
+	return r.result, nil
+}
+
+// startAll starts the cluster, the clients and the faults.
+func (r *run) startAll() error {
+	spread := r.world.Stream("boot")
+	for _, m := range r.servers() {
+		r.bootSoon(m, time.Duration(spread.Int64N(int64(bootSpread))))
+	}
+	r.recorder = linearizability.NewRecorder(func() int64 { return int64(r.world.Now()) })
+	var clients []world.Native
+	for _, m := range r.ofRole(roleClient) {
+		clients = append(clients, m.host.BootNative())
+	}
+	var err error
+	r.work, err = workload.Start(workload.Options{
+		Env: func(host int) workload.Env { return clients[host] }, Hosts: len(clients), Endpoint: endpoint,
+		Plan: r.scenario.Workload, Recorder: r.recorder,
+	})
+	if err != nil {
+		return fmt.Errorf("start the workload: %w", err)
+	}
+	for _, f := range r.scenario.Faults {
+		if f.Kind != OldDisk {
+			continue
+		}
+		r.world.At(time.Duration(f.Arg)*time.Millisecond, func() {
+			for _, m := range r.resolve(f.On) {
+				if m.disk != nil {
+					m.image = m.disk.Image()
+				}
+			}
+		})
+	}
+	r.scheduleFaults()
+	if r.options.Progress != nil {
+		var report func()
+		report = func() {
+			r.options.Progress(r.world.Now())
+			r.world.After(progressEvery, report)
+		}
+		report()
+	}
+	return nil
+}
+
+// phases lets the run happen: faults, then recovery, then a while to settle.
+func (r *run) phases() error {
+	s := r.scenario
+	if err := r.world.Run(s.FaultyPhase, nil); err != nil {
+		return err
+	}
+	r.heal()
+	r.world.After(proofTime, r.work.StopProducing)
+	err := r.world.Run(s.FaultyPhase+s.Recovery, func() bool { return r.work.Drained() })
+	if err != nil {
+		return err
+	}
+	r.result.RecoveredAfter = r.world.Now() - s.FaultyPhase
+	r.judgeLiveness()
+	if err := r.world.Run(r.world.Now()+settleTime, nil); err != nil {
+		return err
+	}
+	r.work.Stop()
+	return nil
+}
+
+// heal ends all faults but for the hosts that stay broken.
+func (r *run) heal() {
+	r.moment(nil, "phase", "the faults end; these hosts stay without power: "+orNone(r.scenario.Broken))
+	r.liftAll()
+	r.healed = true
+	for _, m := range r.members {
+		if slices.Contains(r.scenario.Broken, m.plan.name) {
+			m.held++
+			m.host.Crash(world.CrashPower)
+			continue
+		}
+		m.held = 0
+		r.bootSoon(m, 0)
+	}
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// outstandingShown is how many missing messages a report names.
+const outstandingShown = 5
+
+// judgeLiveness checks, when the time for recovery is over, that the cluster works again.
+func (r *run) judgeLiveness() {
+	r.checked["drains"]++
+	if !r.work.Drained() {
+		missing := r.work.Outstanding()
+		text := fmt.Sprintf("%v after the faults ended, queues %s are not drained; %d acknowledged messages were never received",
+			r.scenario.Recovery, orNone(r.work.Undrained()), len(missing))
+		for _, m := range missing[:min(len(missing), outstandingShown)] {
+			text += fmt.Sprintf("; %+v", m)
+		}
+		r.violate(ruleDrains, text)
+		return
+	}
+	sends := map[string]bool{}
+	for _, op := range r.recorder.History() {
+		if op.Kind == linearizability.Send && op.Outcome == linearizability.OK && op.Call > int64(r.scenario.FaultyPhase) {
+			sends[op.Queue] = true
+		}
+	}
+	for _, q := range r.scenario.Workload.Queues {
+		if q.Exempt || !slices.ContainsFunc(r.scenario.Workload.Producers, func(p workload.Producer) bool { return p.Queue == q.Name }) {
+			continue
+		}
+		r.checked[ruleSendsAgain]++
+		if !sends[q.Name] {
+			r.violate(ruleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
+		}
+	}
+}
+
+// moment adds a line to the story.
+func (r *run) moment(hosts []*member, kind, text string) {
+	if len(r.result.Story) >= momentsMax {
+		r.result.StoryCut++
+		return
+	}
+	m := Moment{At: r.world.Now(), Kind: kind, Text: text}
+	for _, h := range hosts {
+		m.Hosts = append(m.Hosts, h.plan.name)
+	}
+	r.result.Story = append(r.result.Story, m)
+}

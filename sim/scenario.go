@@ -1,0 +1,120 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"chasqui/sim/workload"
+)
+
+// Scenario is everything that decides a run, together with the program's binary. It is a value: written as JSON and
+// read back it gives the same run.
+type Scenario struct {
+	// Name says what it is about, for people.
+	Name string `json:"name,omitempty"`
+	// Seed feeds every random stream of the run.
+	Seed     uint64        `json:"seed"`
+	Topology Topology      `json:"topology"`
+	Network  Network       `json:"network"`
+	Workload workload.Plan `json:"workload"`
+	// FaultyPhase is when the faults end: everything is lifted then, but for what Broken names.
+	FaultyPhase time.Duration `json:"faulty_phase"`
+	// Recovery bounds the time after FaultyPhase within which all acknowledged messages must have drained.
+	Recovery time.Duration `json:"recovery"`
+	Faults   []Fault       `json:"faults,omitempty"`
+	// Broken are hosts that stay without power after the faulty phase, for ever.
+	Broken []string `json:"broken,omitempty"`
+	// BeyondModel says that the faults include some that the product does not promise to survive: violations are shown
+	// but not failures.
+	BeyondModel bool `json:"beyond_model,omitempty"`
+	// Failpoints are GO_FAILPOINTS of hosts' programs, by host; the binary must be built with failpoints.
+	Failpoints map[string]string `json:"failpoints,omitempty"`
+}
+
+// Topology is the cluster and its clients.
+type Topology struct {
+	Balancers int `json:"balancers"`
+	Frontends int `json:"frontends"`
+	Metadata  int `json:"metadata"`
+	Backends  int `json:"backends"`
+	Clients   int `json:"clients"`
+	Zones     int `json:"zones"`
+	Slots     int `json:"slots"`
+	// SegmentBytes is the size of journal segments.
+	SegmentBytes int64 `json:"segment_bytes"`
+}
+
+// Network is how the network behaves all along.
+type Network struct {
+	Near   time.Duration `json:"near"`
+	Far    time.Duration `json:"far"`
+	Jitter time.Duration `json:"jitter"`
+	// ShortReads and ShortWrites are chances of 1000.
+	ShortReads  int `json:"short_reads,omitempty"`
+	ShortWrites int `json:"short_writes,omitempty"`
+}
+
+// Bounds of a scenario.
+const (
+	phaseMax  = time.Hour
+	faultsMax = 10_000
+)
+
+// Validate returns what is wrong with a scenario that was written by hand.
+func (s *Scenario) Validate() error {
+	for _, field := range []struct {
+		name            string
+		value, min, max int
+	}{
+		{"topology.balancers", s.Topology.Balancers, 1, 2}, {"topology.frontends", s.Topology.Frontends, 1, 16},
+		{"topology.metadata", s.Topology.Metadata, 1, 7}, {"topology.backends", s.Topology.Backends, 1, 16},
+		{"topology.clients", s.Topology.Clients, 1, 16}, {"topology.zones", s.Topology.Zones, 1, 8},
+		{"topology.slots", s.Topology.Slots, 1, 64},
+	} {
+		if field.value < field.min || field.value > field.max {
+			return fmt.Errorf("scenario: %s is %d: %d to %d are possible", field.name, field.value, field.min, field.max)
+		}
+	}
+	if s.FaultyPhase <= 0 || s.FaultyPhase > phaseMax || s.Recovery <= 0 || s.Recovery > phaseMax {
+		return fmt.Errorf("scenario: phases of %v and %v: up to %v each are possible", s.FaultyPhase, s.Recovery, phaseMax)
+	}
+	if len(s.Faults) > faultsMax {
+		return fmt.Errorf("scenario: %d faults: %d are possible", len(s.Faults), faultsMax)
+	}
+	names := s.Topology.names()
+	for i, f := range s.Faults {
+		if err := f.validate(names); err != nil {
+			return fmt.Errorf("scenario: fault %d: %w", i, err)
+		}
+	}
+	for _, name := range s.Broken {
+		if !names[name] {
+			return fmt.Errorf("scenario: broken: there is no host %q", name)
+		}
+	}
+	return nil
+}
+
+// ReadScenario reads one written by Write. Unknown fields are errors.
+func ReadScenario(r io.Reader) (*Scenario, error) {
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	var s Scenario
+	if err := d.Decode(&s); err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	if d.More() {
+		return nil, errors.New("read scenario: there is more after its end")
+	}
+	return &s, s.Validate()
+}
+
+// Write writes the scenario as JSON.
+func (s *Scenario) Write(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(s)
+}

@@ -1,0 +1,138 @@
+package sim
+
+import (
+	"slices"
+
+	"chasqui/sim/wasi"
+	"chasqui/sim/workload"
+)
+
+// Shrink makes a failing scenario smaller as long as the same rule is broken: fewer faults first (delta debugging,
+// Zeller and Hildebrandt 2002), then fewer queues and threads, then a shorter faulty phase. It runs the scenario at most
+// runsMax times. progress is called after every run. The result is the smallest failing run.
+func Shrink(s *Scenario, rule string, program *wasi.Program, runsMax int, progress func(run int, faults int, failed bool)) (*Result, error) {
+	k := &shrinker{rule: rule, program: program, left: runsMax, progress: progress}
+	first, err := k.try(s)
+	if err != nil || first == nil {
+		return nil, err
+	}
+	k.best = first
+	if err := k.faults(); err != nil {
+		return nil, err
+	}
+	if err := k.broken(); err != nil {
+		return nil, err
+	}
+	if err := k.workload(); err != nil {
+		return nil, err
+	}
+	// What was needed beside the rest may not be any more.
+	if err := k.faults(); err != nil {
+		return nil, err
+	}
+	return k.best, nil
+}
+
+type shrinker struct {
+	rule     string
+	program  *wasi.Program
+	left     int
+	runs     int
+	progress func(run, faults int, failed bool)
+	best     *Result
+}
+
+// try runs a scenario and returns its result if the rule is broken, nil if it is not or if there are no runs left.
+func (k *shrinker) try(s *Scenario) (*Result, error) {
+	if k.left == 0 {
+		return nil, nil
+	}
+	k.left--
+	k.runs++
+	result, err := Run(s, k.program, Options{})
+	if err != nil {
+		return nil, err
+	}
+	failed := slices.Contains(result.Rules(), k.rule)
+	k.progress(k.runs, len(s.Faults), failed)
+	if !failed {
+		return nil, nil
+	}
+	return result, nil
+}
+
+// keep tries a smaller scenario and takes it if it fails too.
+func (k *shrinker) keep(change func(s *Scenario)) (bool, error) {
+	smaller := *k.best.Scenario
+	smaller.Faults = slices.Clone(smaller.Faults)
+	smaller.Broken = slices.Clone(smaller.Broken)
+	smaller.Workload.Queues = slices.Clone(smaller.Workload.Queues)
+	smaller.Workload.Producers = slices.Clone(smaller.Workload.Producers)
+	smaller.Workload.Consumers = slices.Clone(smaller.Workload.Consumers)
+	smaller.Workload.Keepers = slices.Clone(smaller.Workload.Keepers)
+	change(&smaller)
+	if smaller.Validate() != nil || smaller.Workload.Validate() != nil {
+		return false, nil
+	}
+	result, err := k.try(&smaller)
+	if err != nil || result == nil {
+		return false, err
+	}
+	k.best = result
+	return true, nil
+}
+
+// faults takes away as many as possible, in ever smaller pieces.
+func (k *shrinker) faults() error {
+	for size := len(k.best.Scenario.Faults); size >= 1; size /= 2 {
+		for from := 0; from < len(k.best.Scenario.Faults); {
+			gone, err := k.keep(func(s *Scenario) {
+				s.Faults = slices.Delete(s.Faults, from, min(from+size, len(s.Faults)))
+			})
+			if err != nil {
+				return err
+			}
+			if !gone {
+				from += size
+			}
+		}
+	}
+	return nil
+}
+
+// broken lets hosts come back that stayed broken.
+func (k *shrinker) broken() error {
+	for i := len(k.best.Scenario.Broken) - 1; i >= 0; i-- {
+		if _, err := k.keep(func(s *Scenario) { s.Broken = slices.Delete(s.Broken, i, i+1) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// workload takes away queues with their threads, then single threads.
+func (k *shrinker) workload() error {
+	for i := len(k.best.Scenario.Workload.Queues) - 1; i >= 0; i-- {
+		_, err := k.keep(func(s *Scenario) {
+			w, name := &s.Workload, s.Workload.Queues[i].Name
+			w.Queues = slices.Delete(w.Queues, i, i+1)
+			w.Producers = slices.DeleteFunc(w.Producers, func(p workload.Producer) bool { return p.Queue == name })
+			w.Consumers = slices.DeleteFunc(w.Consumers, func(c workload.Consumer) bool { return c.Queue == name })
+			w.Keepers = slices.DeleteFunc(w.Keepers, func(k workload.Keeper) bool { return k.Queue == name })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for i := len(k.best.Scenario.Workload.Keepers) - 1; i >= 0; i-- {
+		if _, err := k.keep(func(s *Scenario) { s.Workload.Keepers = slices.Delete(s.Workload.Keepers, i, i+1) }); err != nil {
+			return err
+		}
+	}
+	for i := len(k.best.Scenario.Workload.Producers) - 1; i >= 0; i-- {
+		if _, err := k.keep(func(s *Scenario) { s.Workload.Producers = slices.Delete(s.Workload.Producers, i, i+1) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
