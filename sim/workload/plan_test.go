@@ -1,0 +1,101 @@
+package workload
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDrawnPlans(t *testing.T) {
+	var rate float64
+	seen := map[string]int{}
+	const plans = 300
+	for seed := range uint64(plans) {
+		plan := Draw(rand.New(rand.NewPCG(seed, 0)), DefaultRate)
+		require.NoError(t, plan.Validate())
+		require.Equal(t, plan, Draw(rand.New(rand.NewPCG(seed, 0)), DefaultRate))
+		text, err := json.Marshal(plan)
+		require.NoError(t, err)
+		var again Plan
+		require.NoError(t, json.Unmarshal(text, &again))
+		require.Equal(t, plan, again)
+		note := func(name string, seenIt bool) {
+			if seenIt {
+				seen[name]++
+			}
+		}
+		var fifo, exempt, partitions bool
+		for _, q := range plan.Queues {
+			fifo, exempt, partitions = fifo || q.FIFO(), exempt || q.Exempt, partitions || q.Partitions > 1
+		}
+		note("fifo", fifo)
+		note("exempt", exempt)
+		note("partitions", partitions)
+		var forget, late, resend, purge bool
+		for _, p := range plan.Producers {
+			rate += p.Rate / plans
+			resend = resend || p.Resend > 0
+		}
+		for _, c := range plan.Consumers {
+			forget, late = forget || c.Forget > 0, late || c.Late > 0
+		}
+		for _, k := range plan.Keepers {
+			purge = purge || k.Purge > 0
+		}
+		note("forget", forget)
+		note("late", late)
+		note("resend", resend)
+		note("purge", purge)
+	}
+	require.InDelta(t, DefaultRate*producingShare, rate, 1)
+	for _, name := range []string{"fifo", "exempt", "partitions", "forget", "late", "resend", "purge"} {
+		require.Greater(t, seen[name], plans/5, name)
+		require.Less(t, seen[name], plans, name)
+	}
+}
+
+func TestPlansThatCannotBe(t *testing.T) {
+	for want, change := range map[string]func(p *Plan){
+		`queue 1: name "q" is empty or taken`:                          func(p *Plan) { p.Queues = append(p.Queues, p.Queues[0]) },
+		"queue q: visibility timeout is 0 s, must be at least 1":       func(p *Plan) { p.Queues[0].VisibilitySeconds = 0 },
+		"queue q: nobody consumes it, and it is not exempt":            func(p *Plan) { p.Consumers = nil },
+		`producer 0: there is no queue "r"`:                            func(p *Plan) { p.Producers[0].Queue = "r" },
+		"producer 0: rate is 0, must be above 0":                       func(p *Plan) { p.Producers[0].Rate = 0 },
+		"producer 0: batches of up to 11 messages, must be 1 to 10":    func(p *Plan) { p.Producers[0].BatchMax = 11 },
+		"producer 0: bodies of 20 to 10 bytes":                         func(p *Plan) { p.Producers[0].BodyBytesMax = 10 },
+		"producer 0: a share is 2, must be 0 to 1":                     func(p *Plan) { p.Producers[0].Delay = 2 },
+		"consumer 0: receives of 0 messages, must be 1 to 10":          func(p *Plan) { p.Consumers[0].Max = 0 },
+		"consumer 0: long polls of 21 s, must be 0 to 20":              func(p *Plan) { p.Consumers[0].WaitSeconds = 21 },
+		"consumer 0: extends to 0 s, must be at least 1":               func(p *Plan) { p.Consumers[0].Extend = 0.1 },
+		"consumer 0: shares add up to 1.5, must be at most 1":          func(p *Plan) { p.Consumers[0].Forget, p.Consumers[0].Late = 0.5, 1 },
+		"keeper 0: acts every 0 ms, must be at least 1":                func(p *Plan) { p.Keepers[0].EveryMs = 0 },
+		"keeper 0: empties queue q, which is not exempt":               func(p *Plan) { p.Keepers[0].Purge = 0.1 },
+		"keeper 0: shares add up to 1.5, must be at most 1":            func(p *Plan) { p.Queues[0].Exempt = true; p.Keepers[0].Change, p.Keepers[0].Purge = 1, 0.5 },
+		"producer 0: 0 message groups, must be at least 1":             func(p *Plan) { *p = fifoPlan(); p.Producers[0].Groups = 0 },
+		"producer 0: messages of a FIFO queue cannot have a delay of ": func(p *Plan) { *p = fifoPlan(); p.Producers[0].Delay = 0.1 },
+	} {
+		plan := standardPlan()
+		require.NoError(t, plan.Validate())
+		change(&plan)
+		require.ErrorContains(t, plan.Validate(), want)
+	}
+}
+
+func standardPlan() Plan {
+	return Plan{
+		Queues:    []Queue{{Name: "q", VisibilitySeconds: 2}},
+		Producers: []Producer{{Queue: "q", Rate: 10, BatchMax: 10, BodyBytesMin: 20, BodyBytesMax: 300, Delay: 0.1, DelaySecondsMax: 2}},
+		Consumers: []Consumer{{Queue: "q", Max: 10, WaitSeconds: 5, ThinkMs: 50}},
+		Keepers:   []Keeper{{Queue: "q", EveryMs: 1000, Change: 0.5}},
+	}
+}
+
+func fifoPlan() Plan {
+	return Plan{
+		Queues:    []Queue{{Name: "q.fifo", VisibilitySeconds: 2, ContentBased: true}},
+		Producers: []Producer{{Queue: "q.fifo", Rate: 10, BatchMax: 3, BodyBytesMin: 20, BodyBytesMax: 300, Groups: 3, Resend: 0.2}},
+		Consumers: []Consumer{{Queue: "q.fifo", Max: 3, WaitSeconds: 5, ThinkMs: 50, Late: 0.1}},
+	}
+}

@@ -1,0 +1,356 @@
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chasqui/linearizability"
+
+	"github.com/stretchr/testify/require"
+)
+
+// drawn returns a plan for coroutines: the frontend starts goroutines for queues of several partitions.
+func drawn(seed uint64) Plan {
+	plan := Draw(rand.New(rand.NewPCG(seed, 7)), DefaultRate)
+	for i := range plan.Queues {
+		plan.Queues[i].Partitions = 1
+	}
+	return plan
+}
+
+// rehearsal is a run of coroutines against a system, up to its end.
+type rehearsal struct {
+	*Run
+	plan   Plan
+	system *system
+	notes  *notes
+	trace  []string // every request with its time
+
+	requestsPerSecond float64       // while messages were produced
+	drainedAfter      time.Duration // the end of all trouble
+}
+
+// rehearse produces for 40 s and then drains for at most two. A request meets trouble with the given probability,
+// until ten seconds after the end of production.
+func rehearse(t *testing.T, seed uint64, plan Plan, trouble float64) *rehearsal {
+	t.Helper()
+	m := newMachine(t, seed)
+	h := &rehearsal{plan: plan, notes: &notes{}, system: newSystem(t, seed, m.Time, m.Sleep)}
+	random := m.Random("trouble")
+	m.service = func(r *http.Request) verdict {
+		h.trace = append(h.trace, m.now.String()+" "+r.Header.Get("X-Amz-Target")+" "+r.Header.Get("Amz-Sdk-Invocation-Id"))
+		execute := func() []byte {
+			recorder := httptest.NewRecorder()
+			h.system.ServeHTTP(recorder, r)
+			return answer(recorder.Code, recorder.Body.String()).answer
+		}
+		latency := time.Duration(1+random.IntN(20)) * time.Millisecond
+		if random.Float64() >= trouble {
+			return verdict{after: latency, answer: execute()}
+		}
+		switch random.IntN(5) {
+		case 0:
+			return verdict{after: latency, err: errReset}
+		case 1:
+			execute()
+			return verdict{after: latency, err: errReset}
+		case 2:
+			return answer(503, `{"__type":"com.amazonaws.sqs#ServiceUnavailable"}`)
+		case 3:
+			whole := execute()
+			return verdict{after: latency, answer: whole[:random.IntN(len(whole))], err: io.ErrUnexpectedEOF}
+		default:
+			execute()
+			return verdict{after: time.Hour}
+		}
+	}
+	m.refuse = func() error {
+		if random.Float64() < trouble {
+			return errRefused
+		}
+		return nil
+	}
+	var err error
+	h.Run, err = Start(Options{Env: func(int) Env { return m }, Hosts: 2, Endpoint: "sqs.test", Plan: plan, Recorder: h.notes})
+	require.NoError(t, err)
+	m.until(40 * time.Second)
+	require.False(t, h.Drained())
+	h.requestsPerSecond = float64(h.Stats().Requests) / m.now.Seconds()
+	h.StopProducing()
+	m.until(m.now + 10*time.Second)
+	trouble = 0
+	for healed := m.now; h.drainedAfter < 2*time.Minute && !h.Drained(); h.drainedAfter = m.now - healed {
+		m.until(m.now + time.Second)
+	}
+	m.until(m.now + time.Minute)
+	return h
+}
+
+// settled checks what must be so after every run.
+func (h *rehearsal) settled(t *testing.T) {
+	t.Helper()
+	require.True(t, h.Drained(), "undrained: %v, outstanding: %v", h.Undrained(), h.Outstanding())
+	require.Less(t, h.drainedAfter, time.Minute)
+	require.Zero(t, h.Running())
+	require.Empty(t, h.Outstanding())
+	require.Empty(t, h.Undrained())
+	require.Empty(t, h.Violations())
+	require.Zero(t, h.system.stored(t, &h.plan), "drained means empty")
+	byThread := map[string]int64{}
+	batches := map[int]string{}
+	for i, o := range h.notes.operations {
+		require.True(t, h.notes.ended[i], "operation %d", i)
+		require.LessOrEqual(t, o.Call, o.Return)
+		if batches[o.Batch] != o.Client {
+			require.GreaterOrEqual(t, o.Call, byThread[o.Client], "one operation at a time")
+		}
+		byThread[o.Client] = max(byThread[o.Client], o.Return)
+		if o.Batch > 0 {
+			require.Contains(t, []string{"", o.Client}, batches[o.Batch])
+			batches[o.Batch] = o.Client
+		}
+		for _, m := range o.Messages {
+			require.False(t, m.DamagedBody)
+		}
+	}
+}
+
+func TestRunsDrain(t *testing.T) {
+	for seed := range uint64(3) {
+		for _, trouble := range []float64{0, 0.1} {
+			h := rehearse(t, seed, drawn(seed), trouble)
+			h.settled(t)
+			s := h.Stats()
+			t.Logf("seed %d, trouble %v: %.0f requests/s, drained after %v: %+v", seed, trouble, h.requestsPerSecond, h.drainedAfter, s)
+			require.Greater(t, s.Number(linearizability.Send, linearizability.OK), 150, "seed %d", seed)
+			require.Equal(t, trouble > 0, s.Number(linearizability.Send, linearizability.Unknown)+s.Retries > 0)
+			if trouble == 0 {
+				require.Zero(t, s.Retries)
+				require.Zero(t, s.Number(linearizability.Receive, linearizability.Unknown))
+				require.InDelta(t, DefaultRate, h.requestsPerSecond, DefaultRate*0.6)
+			}
+		}
+	}
+}
+
+func TestTheSameSeedMakesTheSameRequests(t *testing.T) {
+	text := func(h *rehearsal) string {
+		b, err := json.Marshal([]any{h.notes.operations, h.Stats(), h.trace})
+		require.NoError(t, err)
+		return string(b)
+	}
+	first := text(rehearse(t, 3, drawn(3), 0.1))
+	require.True(t, first == text(rehearse(t, 3, drawn(3), 0.1)), "two runs of one seed differ")
+	require.False(t, first == text(rehearse(t, 4, drawn(3), 0.1)), "another seed makes the same run")
+}
+
+// TestALostMessageIsOutstanding has a service that acknowledges one send without keeping it.
+func TestALostMessageIsOutstanding(t *testing.T) {
+	m := newMachine(t, 1)
+	system := newSystem(t, 1, m.Time, m.Sleep)
+	sends := 0
+	m.service = func(r *http.Request) verdict {
+		if r.Header.Get("X-Amz-Target") == "AmazonSQS.SendMessage" {
+			if sends++; sends == 20 {
+				var request struct{ MessageBody string }
+				require.NoError(t, json.NewDecoder(r.Body).Decode(&request))
+				return answer(200, `{"MessageId":"lost","MD5OfMessageBody":"`+digest(request.MessageBody)+`"}`)
+			}
+		}
+		recorder := httptest.NewRecorder()
+		system.ServeHTTP(recorder, r)
+		return answer(recorder.Code, recorder.Body.String())
+	}
+	plan := standardPlan()
+	plan.Producers[0].BatchMax = 1
+	run, err := Start(Options{Env: func(int) Env { return m }, Hosts: 1, Endpoint: "sqs.test", Plan: plan, Recorder: &notes{}})
+	require.NoError(t, err)
+	m.until(10 * time.Second)
+	run.StopProducing()
+	m.until(2 * time.Minute)
+	require.False(t, run.Drained())
+	require.Equal(t, []string{"q"}, run.Undrained())
+	require.Len(t, run.Outstanding(), 1)
+	missing := run.Outstanding()[0]
+	require.Equal(t, "lost", missing.MessageID)
+	require.Equal(t, "producer-0/20.0", missing.Token)
+	require.Equal(t, 1, run.Running())
+	run.Stop()
+	m.until(3 * time.Minute)
+	require.Zero(t, run.Running())
+	require.False(t, run.Drained())
+}
+
+// TestAnswersThatCannotBe has a service that answers one action wrongly.
+func TestAnswersThatCannotBe(t *testing.T) {
+	const created = `{"QueueUrl":"http://sqs.test/000000000000/q"}`
+	body := newBody("somebody/1.0", 40, rand.New(rand.NewPCG(1, 1)))
+	quoted, err := json.Marshal(body)
+	require.NoError(t, err)
+	message := func(body, md5 string) string {
+		return `{"MessageId":"m","ReceiptHandle":"h","Body":` + body + `,"MD5OfBody":"` + md5 +
+			`","Attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"5"}}`
+	}
+	for name, test := range map[string]struct {
+		action, answer, want string
+		damaged              bool
+	}{
+		"no JSON":         {"SendMessage", `<html>`, "SendMessage was answered with what is not its answer", false},
+		"no id":           {"SendMessage", `{}`, "was answered without a message id", false},
+		"other digest":    {"SendMessage", `{"MessageId":"m","MD5OfMessageBody":"00"}`, "with the digest of another body", false},
+		"entry missing":   {"DeleteMessageBatch", `{"Successful":[{"Id":"0"}]}`, "without entry 1", false},
+		"entry twice":     {"DeleteMessageBatch", `{"Successful":[{"Id":"0"},{"Id":"1"},{"Id":"1"}]}`, `with entry "1" out of place`, false},
+		"too many":        {"ReceiveMessage", `{"Messages":[` + message(string(quoted), digest(body)) + `,` + message(string(quoted), digest(body)) + `,` + message(string(quoted), digest(body)) + `]}`, "3 messages came when 2 were asked for", false},
+		"no attributes":   {"ReceiveMessage", `{"Messages":[{"MessageId":"m","Body":` + string(quoted) + `,"MD5OfBody":"` + digest(body) + `"}]}`, `ApproximateReceiveCount ""`, false},
+		"damaged body":    {"ReceiveMessage", `{"Messages":[` + message(`"somebody/1.0 00000000 x"`, digest("somebody/1.0 00000000 x")) + `]}`, "", true},
+		"damaged digest":  {"ReceiveMessage", `{"Messages":[` + message(string(quoted), digest("other")) + `]}`, "", true},
+		"undamaged":       {"ReceiveMessage", `{"Messages":[` + message(string(quoted), digest(body)) + `]}`, "", false},
+		"created nothing": {"CreateQueue", `{}`, "CreateQueue answered without a URL", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t, 1)
+			m.service = func(r *http.Request) verdict {
+				switch action := r.Header.Get("X-Amz-Target")[len("AmazonSQS."):]; action {
+				case test.action:
+					return answer(200, test.answer)
+				case "CreateQueue":
+					return answer(200, created)
+				case "ReceiveMessage":
+					return answer(200, `{"Messages":[`+message(string(quoted), digest(body))+`,`+message(string(quoted), digest(body))+`]}`)
+				case "DeleteMessageBatch":
+					return answer(200, `{"Successful":[{"Id":"0"},{"Id":"1"}]}`)
+				default:
+					return answer(503, "")
+				}
+			}
+			plan := standardPlan()
+			plan.Producers[0].BatchMax, plan.Consumers[0].Max, plan.Consumers[0].BatchDelete, plan.Keepers = 1, 2, true, nil
+			n := &notes{}
+			run, err := Start(Options{Env: func(int) Env { return m }, Hosts: 1, Endpoint: "sqs.test", Plan: plan, Recorder: n})
+			require.NoError(t, err)
+			m.until(5 * time.Second)
+			if test.want == "" {
+				require.Empty(t, run.Violations())
+			} else {
+				require.NotEmpty(t, run.Violations())
+				require.Contains(t, run.Violations()[0], test.want)
+			}
+			for _, o := range n.operations {
+				for _, message := range o.Messages {
+					require.Equal(t, test.damaged, message.DamagedBody)
+				}
+			}
+		})
+	}
+}
+
+// TestRunOnGoroutines runs plans on goroutines and the frontend's own HTTP server, with queues of several partitions.
+func TestRunOnGoroutines(t *testing.T) {
+	for seed := range uint64(2) {
+		synctest.Test(t, func(t *testing.T) {
+			system := newSystem(t, seed, time.Now, time.Sleep)
+			listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+			var threads sync.WaitGroup
+			threads.Go(func() { require.NoError(t, system.Serve(listener)) })
+			env := &goroutines{start: time.Now(), seed: seed, listener: listener, threads: &threads}
+			plan := Draw(rand.New(rand.NewPCG(seed, 1)), DefaultRate)
+			plan.Queues[0].Partitions = 3
+			n := &lockedNotes{}
+			run, err := Start(Options{Env: func(int) Env { return env }, Hosts: 3, Endpoint: "sqs.test", Plan: plan, Recorder: n})
+			require.NoError(t, err)
+			time.Sleep(20 * time.Second)
+			run.StopProducing()
+			for waited := 0; waited < 120 && !run.Drained(); waited++ {
+				time.Sleep(time.Second)
+			}
+			require.True(t, run.Drained(), "undrained: %v, outstanding: %v", run.Undrained(), run.Outstanding())
+			require.Empty(t, run.Violations())
+			require.Zero(t, system.stored(t, &plan))
+			stats := run.Stats()
+			require.Greater(t, stats.Number(linearizability.Send, linearizability.OK), 100)
+			require.Zero(t, stats.Number(linearizability.Send, linearizability.Unknown))
+			system.Close()
+			threads.Wait()
+			require.Zero(t, run.Running())
+		})
+	}
+}
+
+// goroutines is an Env of goroutines with connections in memory.
+type goroutines struct {
+	start    time.Time
+	seed     uint64
+	listener *pipes
+	threads  *sync.WaitGroup
+}
+
+var _ Env = (*goroutines)(nil)
+
+func (g *goroutines) Now() time.Duration              { return time.Since(g.start) }
+func (g *goroutines) Time() time.Time                 { return time.Now() }
+func (g *goroutines) Sleep(d time.Duration)           { time.Sleep(d) }
+func (g *goroutines) Go(_ string, f func())           { g.threads.Go(f) }
+func (g *goroutines) Lookup(string) ([]string, error) { return []string{"10.0.0.1:80"}, nil }
+func (g *goroutines) Random(stream string) *rand.Rand {
+	return (&machine{seed: g.seed}).Random(stream)
+}
+
+func (g *goroutines) Dial(string, time.Duration) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case g.listener.conns <- far:
+		return near, nil
+	case <-g.listener.closed:
+		return nil, errors.New("closed")
+	}
+}
+
+// pipes is a listener for connections in memory.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// lockedNotes is a recorder for goroutines.
+type lockedNotes struct {
+	mu sync.Mutex // guards the field below
+	notes
+}
+
+func (n *lockedNotes) Begin(operation linearizability.Operation) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.notes.Begin(operation)
+}
+
+func (n *lockedNotes) End(id int, finish func(*linearizability.Operation)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notes.End(id, finish)
+}
