@@ -136,7 +136,6 @@ func TestExit(t *testing.T) {
 		act      string
 		code     uint32
 		detail   []string
-		machine  machine
 		limited  uint32
 		noDetail bool
 	}{
@@ -224,12 +223,12 @@ func TestDefectsOfTheMachineComeOut(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	m := newMachine(1)
 	i := start(t, m, "wait")
-	wait, running := i.Resume()
+	_, running := i.Resume()
 	require.True(t, running)
-	for range 3 { // whatever Go's own housekeeping waits for
-		require.True(t, running)
+	for range 3 {
 		before := m.calls
-		wait, running = i.Resume()
+		wait, running := i.Resume()
+		require.True(t, running)
 		require.LessOrEqual(t, m.calls, before+1, "nothing has happened, so the program does not run: %v", wait)
 	}
 	m.events = append(m.events, abi.Event{Kind: abi.EventReadable, ID: 77})
@@ -311,4 +310,40 @@ func TestSameSeedSameCalls(t *testing.T) {
 	againCalls, againNow := calls(1)
 	require.Equal(t, oneCalls, againCalls)
 	require.Equal(t, oneNow, againNow)
+}
+
+// TestSeedsDecideTheOrderOfGoroutines: what a program draws at its start decides who comes first where nothing else does.
+func TestSeedsDecideTheOrderOfGoroutines(t *testing.T) {
+	const seeds = 8
+	run := func(seed uint64) string {
+		m := newMachine(seed)
+		code, detail := m.run(t, start(t, m, "order"))
+		require.Zero(t, code, "%s", detail)
+		return m.output[1].String()
+	}
+	seen := map[string]bool{}
+	for seed := range uint64(seeds) {
+		order := run(seed)
+		require.Equal(t, order, run(seed))
+		seen[order] = true
+	}
+	require.Greater(t, len(seen), seeds/2, "%v", seen)
+}
+
+// TestTrap runs a program of one instruction, "unreachable".
+func TestTrap(t *testing.T) {
+	program, err := engine.Compile([]byte("\x00asm\x01\x00\x00\x00" +
+		"\x01\x04\x01\x60\x00\x00" + // one type of function: nothing to nothing
+		"\x03\x02\x01\x00" + // one function of it
+		"\x05\x03\x01\x00\x01" + // a memory of one page
+		"\x07\x13\x02\x06memory\x02\x00\x06_start\x00\x00" + // both exported
+		"\x0a\x05\x01\x03\x00\x00\x0b")) // the function's code
+	require.NoError(t, err)
+	i, err := program.Start(newMachine(1), wasi.Options{})
+	require.NoError(t, err)
+	_, running := i.Resume()
+	require.False(t, running)
+	code, detail := i.Exit()
+	require.EqualValues(t, wasi.ExitTrap, code)
+	require.Contains(t, detail, "unreachable")
 }

@@ -21,7 +21,7 @@ import (
 func main() {
 	acts := map[string]func(){
 		"hello": hello, "timers": timers, "random": random, "fail": fail, "panic": func() { panic("the reason") },
-		"deadlock": func() { select {} }, "hog": hog, "clocks": clocks, "files": files, "wait": func() { open(); select {} }, "stop": stop,
+		"deadlock": func() { select {} }, "hog": hog, "clocks": clocks, "files": files, "wait": func() { open(); select {} }, "stop": stop, "order": order,
 		"dial": dial, "send": send, "receive": receive, "yield": yield, "sleep": sleep, "disk": disk, "now": now,
 	}
 	acts[os.Args[1]]()
@@ -149,6 +149,24 @@ func disk() {
 		if err := file.Sync(); err != nil {
 			panic(err)
 		}
+	}
+}
+
+// order has several goroutines use the disk at the same time, and says in which order they came through.
+func order() {
+	disk, came := open().Disk, make(chan string)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		go func() {
+			for range 4 {
+				if _, err := disk.Free(); err != nil {
+					panic(err)
+				}
+				came <- name
+			}
+		}()
+	}
+	for range 16 {
+		fmt.Print(<-came)
 	}
 }
 
