@@ -11,6 +11,26 @@ type page = [pageBytes]byte
 // zeros is what a page that is nil reads as.
 var zeros page
 
+// keep returns a copy of p, which may be shared by everything that will ever hold it. Zeros, which files are filled with
+// ahead of their use, are not copied.
+func keep(p []byte) []byte {
+	rest := p
+	for len(rest) > 0 && len(p) <= len(manyZeros) {
+		n := min(len(rest), pageBytes)
+		if string(rest[:n]) != string(zeros[:n]) {
+			return slices.Clone(p)
+		}
+		rest = rest[n:]
+	}
+	if len(rest) > 0 {
+		return slices.Clone(p)
+	}
+	return manyZeros[:len(p)]
+}
+
+// manyZeros is what keep returns for as many zeros.
+var manyZeros [1 << 20]byte
+
 // content is the bytes of a file. Bytes of the last page behind the size are zero.
 type content struct {
 	size  int64

@@ -66,6 +66,26 @@ func (d *Disk) Contents(name string) ([]byte, error) {
 	return content, nil
 }
 
+// NameOf returns the name that an open file has at the moment; false if it has none any more.
+func (d *Disk) NameOf(f *File) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var find func(folder *entry, at string) (string, bool)
+	find = func(folder *entry, at string) (string, bool) {
+		for _, name := range sortedNames(folder.children) {
+			e, name := folder.children[name], path.Join(at, name)
+			if e == f.entry {
+				return name, true
+			}
+			if found, ok := find(e, name); ok {
+				return found, true
+			}
+		}
+		return "", false
+	}
+	return find(d.root, "")
+}
+
 // ReadStale is ReadAt of a disk that answers with what was there before the last write of the file. It reads at most
 // to the end of the file; stale tells whether anything in p differs from what ReadAt would give.
 func (f *File) ReadStale(p []byte, offset int64) (n int, stale bool, err error) {

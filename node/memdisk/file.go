@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 
 	"chasqui/node"
 )
@@ -74,7 +73,7 @@ func (f *File) WriteAt(p []byte, offset int64) (int, error) {
 	if err := f.reserve("write", size); err != nil {
 		return 0, err
 	}
-	f.disk.record(f.entry, change{offset: offset, data: slices.Clone(p)})
+	f.disk.record(f.entry, change{offset: offset, data: keep(p)})
 	return len(p), nil
 }
 

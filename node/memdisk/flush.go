@@ -7,6 +7,7 @@ type Flush struct {
 	entry  *entry
 	order  uint64 // of the last change that it covers
 	bytes  int64
+	count  int
 	closed bool
 }
 
@@ -36,6 +37,7 @@ func (f *File) flush() *Flush {
 	for i := range f.entry.changes {
 		if c := &f.entry.changes[i]; c.state == unsynced {
 			flush.bytes += int64(len(c.data))
+			flush.count++
 		}
 	}
 	return flush
@@ -47,11 +49,20 @@ func (d *Disk) flushDir(dir string) (*Flush, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Flush{disk: d, entry: folder, order: d.order}, nil
+	flush := &Flush{disk: d, entry: folder, order: d.order}
+	for _, s := range folder.steps {
+		if s.state == unsynced {
+			flush.count++
+		}
+	}
+	return flush, nil
 }
 
 // Bytes returns how many bytes of writes the flush has to make durable.
 func (f *Flush) Bytes() int64 { return f.bytes }
+
+// Changes returns how many writes, truncates or changes of names the flush has to make durable.
+func (f *Flush) Changes() int { return f.count }
 
 // Finish makes durable what the flush covers. Only the first of Finish and Fail does anything.
 func (f *Flush) Finish() {
