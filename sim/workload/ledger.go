@@ -29,6 +29,7 @@ type Missing struct {
 // the last moment until which any message that we know of, or any that a request without an answer may have left behind,
 // can be in flight or delayed.
 type ledger struct {
+	exempt    bool                // nothing is missing, whatever was acknowledged
 	missing   map[string]Missing  // acknowledged and not received, by message id
 	byToken   map[string]string   // the message ids of missing, by token
 	gotIDs    map[string]struct{} // received, by message id
@@ -48,9 +49,9 @@ type hold struct {
 	until  time.Duration // when it is visible again at the latest
 }
 
-func newLedger() *ledger {
+func newLedger(exempt bool) *ledger {
 	return &ledger{
-		missing: make(map[string]Missing), byToken: make(map[string]string),
+		exempt: exempt, missing: make(map[string]Missing), byToken: make(map[string]string),
 		gotIDs: make(map[string]struct{}), gotTokens: make(map[string]struct{}), held: make(map[string]hold),
 	}
 }
@@ -59,7 +60,7 @@ func newLedger() *ledger {
 func (l *ledger) acknowledged(m Missing, visible time.Duration) {
 	_, gotID := l.gotIDs[m.MessageID]
 	_, gotToken := l.gotTokens[m.Token]
-	if _, known := l.missing[m.MessageID]; !known && !gotID && !gotToken {
+	if _, known := l.missing[m.MessageID]; !known && !gotID && !gotToken && !l.exempt {
 		l.missing[m.MessageID] = m
 		l.byToken[m.Token] = m.MessageID
 	}
@@ -110,7 +111,7 @@ func (l *ledger) deleted(messageID, handle string) {
 	}
 }
 
-// empty notes a long poll that began at the given time and found nothing.
+// empty notes a long poll that began at the given time and found nothing, or not even the queue.
 func (l *ledger) empty(began time.Duration) {
 	quiet := l.quietFrom
 	for _, h := range l.held {

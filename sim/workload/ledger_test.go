@@ -51,7 +51,7 @@ func TestLedger(t *testing.T) {
 		"a message between the polls":      {[]func(*ledger){polls(1*s, 2*s), receive("1", "a", "h", 0), polls(3 * s)}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLedger()
+			l := newLedger(false)
 			for _, step := range test.steps {
 				step(l)
 			}
@@ -60,4 +60,15 @@ func TestLedger(t *testing.T) {
 			require.Equal(t, test.drained, l.drained())
 		})
 	}
+}
+
+func TestLedgerOfAnExemptQueue(t *testing.T) {
+	l := newLedger(true)
+	l.acknowledged(Missing{MessageID: "1", Token: "a"}, 0)
+	require.Empty(t, l.missing)
+	require.False(t, l.drained())
+	for range emptyPolls {
+		l.empty(time.Second)
+	}
+	require.True(t, l.drained())
 }

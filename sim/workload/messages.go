@@ -92,6 +92,9 @@ func (t *thread) sent(o open, i int, r *reply, m *outgoing, e entry) {
 	})
 }
 
+// noSuchQueue is the error code of requests to a queue that is not there.
+const noSuchQueue = "QueueDoesNotExist"
+
 // received is a message that a consumer has.
 type received struct {
 	messageID, handle string
@@ -123,7 +126,8 @@ func (t *thread) receive(most, waitSeconds, visibilitySeconds int) ([]received, 
 		case r.outcome == linearizability.Unknown || r.doubtful:
 			// A try without an answer may have received messages, which are in flight with nobody to delete them.
 			l.unsettled(until)
-		case r.outcome == linearizability.OK && len(list) == 0 && waitSeconds > 0:
+		case r.outcome == linearizability.OK && len(list) == 0 && waitSeconds > 0,
+			t.queue.Exempt && r.outcome == linearizability.Failed && r.code == noSuchQueue:
 			l.empty(called)
 		}
 	})

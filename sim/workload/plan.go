@@ -29,7 +29,8 @@ type Queue struct {
 	ContentBased bool `json:"contentBased,omitempty"`
 	// DedupPerGroup makes deduplication ids of a FIFO queue count within their message group only.
 	DedupPerGroup bool `json:"dedupPerGroup,omitempty"`
-	// Exempt means that nothing is owed of the queue in the end: it may be purged, deleted and made anew.
+	// Exempt means that nothing is owed of the queue in the end: it may be purged, deleted and made anew. It is drained
+	// like the others, unless it is gone.
 	Exempt bool `json:"exempt,omitempty"`
 }
 
@@ -142,8 +143,8 @@ func (p *Plan) Validate() error {
 			return fmt.Errorf("queue %d: name %q is empty or taken", i, q.Name)
 		case q.VisibilitySeconds < 1:
 			return fmt.Errorf("queue %s: visibility timeout is %d s, must be at least 1", q.Name, q.VisibilitySeconds)
-		case !q.Exempt && !consumed[q.Name]:
-			return fmt.Errorf("queue %s: nobody consumes it, and it is not exempt", q.Name)
+		case !consumed[q.Name]:
+			return fmt.Errorf("queue %s: nobody consumes it", q.Name)
 		}
 		names[q.Name] = true
 	}

@@ -60,7 +60,7 @@ func TestPlansThatCannotBe(t *testing.T) {
 	for want, change := range map[string]func(p *Plan){
 		`queue 1: name "q" is empty or taken`:                          func(p *Plan) { p.Queues = append(p.Queues, p.Queues[0]) },
 		"queue q: visibility timeout is 0 s, must be at least 1":       func(p *Plan) { p.Queues[0].VisibilitySeconds = 0 },
-		"queue q: nobody consumes it, and it is not exempt":            func(p *Plan) { p.Consumers = nil },
+		"queue q: nobody consumes it":                                  func(p *Plan) { p.Consumers = nil },
 		`producer 0: there is no queue "r"`:                            func(p *Plan) { p.Producers[0].Queue = "r" },
 		"producer 0: rate is 0, must be above 0":                       func(p *Plan) { p.Producers[0].Rate = 0 },
 		"producer 0: batches of up to 11 messages, must be 1 to 10":    func(p *Plan) { p.Producers[0].BatchMax = 11 },

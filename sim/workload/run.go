@@ -15,7 +15,7 @@ type phase int
 
 const (
 	producing phase = iota // everybody works
-	draining               // consumers empty the queues that are not exempt
+	draining               // consumers empty the queues
 	over                   // every thread ends after its present operation
 )
 
@@ -65,7 +65,7 @@ func Start(options Options) (*Run, error) {
 	r := &Run{options: options, recorder: options.Recorder, ledgers: make(map[string]*ledger), counts: make(map[Count]int)}
 	plan := &r.options.Plan
 	for i := range plan.Queues {
-		r.ledgers[plan.Queues[i].Name] = newLedger()
+		r.ledgers[plan.Queues[i].Name] = newLedger(plan.Queues[i].Exempt)
 	}
 	r.producers = len(plan.Producers)
 	r.threads = len(plan.Producers) + len(plan.Consumers) + len(plan.Keepers)
@@ -84,7 +84,7 @@ func Start(options Options) (*Run, error) {
 	for i := range plan.Consumers {
 		c := consumer{Consumer: &plan.Consumers[i]}
 		start(fmt.Sprintf("consumer-%d", i), c.Queue, func(t *thread) {
-			t.drains = !t.queue.Exempt
+			t.drains = true
 			c.run(t)
 		})
 	}
@@ -126,8 +126,8 @@ func (r *Run) Stop() {
 	r.now = over
 }
 
-// Drained tells whether production has stopped, every message that was acknowledged has been received, and nothing else
-// is left in any queue that is not exempt. Once it is so, it stays so, and the threads end by themselves.
+// Drained tells whether production has stopped, every message that was acknowledged has been received (but those of
+// exempt queues), and nothing else is left in any queue. Once it is so, it stays so, and the threads end by themselves.
 func (r *Run) Drained() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,11 +155,7 @@ func (r *Run) Outstanding() []Missing {
 	defer r.mu.Unlock()
 	var list []Missing
 	for i := range r.options.Plan.Queues {
-		q := &r.options.Plan.Queues[i]
-		if q.Exempt {
-			continue
-		}
-		for _, m := range r.ledgers[q.Name].missing {
+		for _, m := range r.ledgers[r.options.Plan.Queues[i].Name].missing {
 			list = append(list, m)
 		}
 	}
@@ -172,13 +168,16 @@ func (r *Run) Outstanding() []Missing {
 func (r *Run) Undrained() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.done {
+		return nil // receives that were under way may have ended in doubt since
+	}
 	return r.undrained()
 }
 
 func (r *Run) undrained() []string {
 	var names []string
 	for i := range r.options.Plan.Queues {
-		if q := &r.options.Plan.Queues[i]; !q.Exempt && !r.ledgers[q.Name].drained() {
+		if q := &r.options.Plan.Queues[i]; !r.ledgers[q.Name].drained() {
 			names = append(names, q.Name)
 		}
 	}

@@ -105,6 +105,8 @@ func (h *rehearsal) settled(t *testing.T) {
 	require.Empty(t, h.Undrained())
 	require.Empty(t, h.Violations())
 	require.Zero(t, h.system.stored(t, &h.plan), "drained means empty")
+	verdict := linearizability.Check(h.notes.operations, linearizability.Options{Drained: true, StrictStandard: true})
+	require.Empty(t, verdict.Violations)
 	byThread := map[string]int64{}
 	batches := map[int]string{}
 	for i, o := range h.notes.operations {
@@ -264,8 +266,13 @@ func TestRunOnGoroutines(t *testing.T) {
 			env := &goroutines{start: time.Now(), seed: seed, listener: listener, threads: &threads}
 			plan := Draw(rand.New(rand.NewPCG(seed, 1)), DefaultRate)
 			plan.Queues[0].Partitions = 3
-			n := &lockedNotes{}
-			run, err := Start(Options{Env: func(int) Env { return env }, Hosts: 3, Endpoint: "sqs.test", Plan: plan, Recorder: n})
+			// Time stands still while goroutines run, so the recorder's clock shows the order of its calls.
+			reads := int64(0)
+			recorder := linearizability.NewRecorder(func() int64 {
+				reads++
+				return int64(env.Now()) + reads
+			})
+			run, err := Start(Options{Env: func(int) Env { return env }, Hosts: 3, Endpoint: "sqs.test", Plan: plan, Recorder: recorder})
 			require.NoError(t, err)
 			time.Sleep(20 * time.Second)
 			run.StopProducing()
@@ -281,6 +288,9 @@ func TestRunOnGoroutines(t *testing.T) {
 			system.Close()
 			threads.Wait()
 			require.Zero(t, run.Running())
+			verdict := linearizability.Check(recorder.History(), linearizability.Options{Drained: true, StrictStandard: true})
+			require.Empty(t, verdict.Violations)
+			require.Positive(t, verdict.Checked[linearizability.Lost])
 		})
 	}
 }
@@ -336,21 +346,3 @@ func (p *pipes) Close() error {
 }
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-// lockedNotes is a recorder for goroutines.
-type lockedNotes struct {
-	mu sync.Mutex // guards the field below
-	notes
-}
-
-func (n *lockedNotes) Begin(operation linearizability.Operation) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.notes.Begin(operation)
-}
-
-func (n *lockedNotes) End(id int, finish func(*linearizability.Operation)) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.notes.End(id, finish)
-}
