@@ -38,11 +38,7 @@ func (d *Disk) record(e *entry, c change) {
 	d.order++
 	c.order = d.order
 	e.hashed = false
-	if c.truncate {
-		e.before = lastWrite{}
-	} else {
-		e.before.remember(&e.data, c.offset, int64(len(c.data)))
-	}
+	e.before.remember(&e.data, c.offset, int64(len(c.data))) // of a truncate nothing
 	c.apply(&e.data)
 	e.changes = append(e.changes, c)
 	if c.state == durable {

@@ -52,18 +52,20 @@ func TestAFlushCoversWhatWasThereWhenItBegan(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrInvalid)
 }
 
-// TestDurableWritesAroundFailedOnes writes behind, over, and partly over bytes whose sync failed.
+// TestDurableWritesAroundFailedOnes writes behind, over and partly over bytes whose sync failed, and cuts them off.
 func TestDurableWritesAroundFailedOnes(t *testing.T) {
 	tests := []struct {
 		name     string
 		offset   int64
-		data     string
+		data     string // "": truncate to offset
 		outcomes []string
 	}{
-		{"behind", 4, "yy", []string{"----yy", "xxxxyy"}},
-		{"a part", 0, "yy", []string{"yy--", "yyxx"}},
-		{"all of it", 0, "yyyy", []string{"yyyy"}},
-		{"more", 0, "yyyyy", []string{"yyyyy"}},
+		{"behind", 6, "yy", []string{"----\x00\x00yy", "--xxxxyy"}},
+		{"a part", 2, "yy", []string{"--yy", "--yyxx"}},
+		{"all of it", 2, "yyyy", []string{"--yyyy"}},
+		{"more", 1, "yyyyyy", []string{"-yyyyyy"}},
+		{"cut off", 1, "", []string{"-"}},
+		{"cut", 3, "", []string{"---", "--x"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -72,13 +74,17 @@ func TestDurableWritesAroundFailedOnes(t *testing.T) {
 			require.NoError(t, disk.SyncDir("."))
 			file, err := disk.OpenFile("a")
 			require.NoError(t, err)
-			_, err = file.WriteAt([]byte("xxxx"), 0)
+			_, err = file.WriteAt([]byte("xxxx"), 2)
 			require.NoError(t, err)
 			flush, err := file.BeginSync()
 			require.NoError(t, err)
 			flush.Fail()
-			_, err = file.WriteAt([]byte(test.data), test.offset)
-			require.NoError(t, err)
+			if test.data == "" {
+				require.NoError(t, file.Truncate(test.offset))
+			} else {
+				_, err = file.WriteAt([]byte(test.data), test.offset)
+				require.NoError(t, err)
+			}
 			require.NoError(t, file.Sync())
 			seen := map[string]bool{}
 			for seed := range uint64(100) {

@@ -241,6 +241,8 @@ func (d *Disk) SyncDir(dir string) error {
 	if errors.Is(fault, fs.ErrInvalid) && !fs.ValidPath(dir) {
 		return fault
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	flush, err := d.flushDir(dir)
 	if err != nil {
 		return errors.Join(fault, err)
