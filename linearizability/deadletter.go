@@ -26,6 +26,7 @@ func (c *checker) checkDeadLetters(q *queue) {
 func (c *checker) checkMove(m, moved *message, chained bool) {
 	soonest := moved.receipts[0]
 	for _, r := range moved.receipts {
+		c.judged(DeadLetter)
 		if count := r.out.ReceiveCount; !chained && count > 0 && count <= m.queue.maxReceives {
 			c.broken(DeadLetter, []int{r.op.ID}, "%s was received from %s at %s with receive count %d, but moves there only after %d receives from %s",
 				moved.title(), moved.queue.name, at(r.op.Return), count, m.queue.maxReceives, m.queue.name)

@@ -80,11 +80,18 @@ func (m *message) origin(bornBy int64) (string, []*Operation) {
 			body = candidates[0].Body
 		}
 	}
-	var creators []*Operation
+	var creators, others []*Operation
 	for _, op := range candidates {
-		if op.possible() && op.Call <= bornBy {
+		switch {
+		case !op.possible() || op.Call > bornBy:
+		case op.settled() && op.MessageID != m.id: // it stored what it was answered with, or nothing
+			others = append(others, op)
+		default:
 			creators = append(creators, op)
 		}
+	}
+	if len(creators) == 0 {
+		creators = others // so one of them was answered with the wrong id
 	}
 	return body, creators
 }

@@ -229,6 +229,9 @@ func (c *checker) checkTakes(g *lineup) {
 				continue
 			}
 			skipped, got := g.messages[rank], g.messages[last]
+			if skipped.bornFrom > t.op.Return {
+				break // its number is wrong, which checkWitness reports
+			}
 			c.broken(FIFOOrder, append(skipped.evidence(t.op), append(got.witness(), t.op.ID)...),
 				"%s (number %s) was received at %s while %s (number %s), an earlier message of group %q, was still in the queue",
 				got.title(), got.number, at(t.op.Return), skipped.title(), skipped.number, skipped.group)

@@ -202,7 +202,9 @@ func (w *refWorld) run() {
 
 func (w *refWorld) chance(percent int) bool { return w.rng.IntN(100) < percent }
 
-func (w *refWorld) between(low, high time.Duration) int64 { return int64(low) + w.rng.Int64N(int64(high-low)) }
+func (w *refWorld) between(low, high time.Duration) int64 {
+	return int64(low) + w.rng.Int64N(int64(high-low))
+}
 
 // service is what the clock of the host that leads just now shows.
 func (w *refWorld) service() int64 {

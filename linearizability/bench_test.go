@@ -1,0 +1,44 @@
+package linearizability
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+func BenchmarkCheck(b *testing.B) {
+	h, options := largeHistory(100_000)
+	b.Run(fmt.Sprintf("%d operations", len(h)), func(b *testing.B) {
+		for b.Loop() {
+			if verdict := Check(h, options); !verdict.OK() {
+				b.Fatal(verdict.Found)
+			}
+		}
+	})
+}
+
+// largeHistory is a valid history of n operations: valid histories one after the other, each with queues of its own.
+func largeHistory(n int) ([]Operation, Options) {
+	all := Options{ClockBound: 2 * time.Second, Drained: true, StrictStandard: true, Queues: map[string]Queue{}}
+	var h []Operation
+	for seed := uint64(1); len(h) < n; seed++ {
+		part, options := validHistory(seed * 7)
+		prefix := fmt.Sprintf("run%d-", seed)
+		for name, q := range options.Queues {
+			if q.DeadLetter != "" {
+				q.DeadLetter = prefix + q.DeadLetter
+			}
+			all.Queues[prefix+name] = q
+		}
+		for _, op := range part {
+			op.Queue = prefix + op.Queue
+			h = append(h, op)
+		}
+	}
+	slices.SortStableFunc(h, func(a, b Operation) int { return int(min(1, max(-1, a.Call-b.Call))) })
+	for i := range h {
+		h[i].ID = i
+	}
+	return h[:n:n], Options{ClockBound: all.ClockBound, StrictStandard: true, Queues: all.Queues}
+}
