@@ -73,7 +73,8 @@ type Span struct {
 	To   int64 `json:"to"`
 }
 
-// Queue is the settings of a queue that the rules need. Visibility timeouts are recorded with each receive.
+// Queue is the settings of a queue that the rules need. Visibility timeouts are recorded with each receive; where a queue's
+// own may change during a run, receives must ask for one, or nobody knows which they got.
 type Queue struct {
 	// Delay is the attribute DelaySeconds. A standard queue's is recorded with each send.
 	Delay time.Duration

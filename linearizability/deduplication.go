@@ -132,10 +132,12 @@ func (c *checker) checkForgotten(m *message) {
 		c.judged(Deduplication)
 		switch {
 		case op.Call > m.bornBy+deduplicationInterval+c.slack:
-			c.broken(Deduplication, append(m.witness(), op.ID), "the send of %q at %s was taken for a repeat of %s, which was stored by %s: the 5 minutes were over",
+			c.broken(Deduplication, append(m.witness(), op.ID),
+				"the send of %q at %s was taken for a repeat of %s, which was stored by %s: the 5 minutes were over",
 				op.Body, at(op.Call), m.title(), at(m.bornBy))
 		case op.Call >= emptied:
-			c.broken(Deduplication, append(m.witness(), op.ID), "the send of %q at %s was taken for a repeat of %s, which was stored by %s, though the queue was emptied by %s",
+			c.broken(Deduplication, append(m.witness(), op.ID),
+				"the send of %q at %s was taken for a repeat of %s, which was stored by %s, though the queue was emptied by %s",
 				op.Body, at(op.Call), m.title(), at(m.bornBy), at(emptied))
 		}
 	}

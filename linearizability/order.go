@@ -102,7 +102,8 @@ func (c *checker) checkBatches(q *queue) {
 		c.judged(SequenceOrder)
 		at := line{m.answers[0].Batch, m.group}
 		if before := latest[at]; before != nil && compareNumbers(before.number, m.number) >= 0 {
-			c.broken(SequenceOrder, append(before.witness(), m.witness()...), "%s was listed before %s in one batch and has the sequence number %s, not below %s",
+			c.broken(SequenceOrder, append(before.witness(), m.witness()...),
+				"%s was listed before %s in one batch and has the sequence number %s, not below %s",
 				before.title(), m.title(), before.number, m.number)
 		}
 		latest[at] = m
@@ -192,7 +193,8 @@ func (c *checker) checkWitness(g *lineup) {
 		c.judged(SequenceOrder)
 		m := g.messages[i]
 		if earliest.bornBy < m.bornFrom && earliest.number != m.number {
-			c.broken(SequenceOrder, append(earliest.witness(), m.witness()...), "%s was in group %q by %s and %s was sent at %s, but their sequence numbers are %s and %s",
+			c.broken(SequenceOrder, append(earliest.witness(), m.witness()...),
+				"%s was in group %q by %s and %s was sent at %s, but their sequence numbers are %s and %s",
 				earliest.title(), m.group, at(earliest.bornBy), m.title(), at(m.bornFrom), earliest.number, m.number)
 		}
 		if m.bornBy < earliest.bornBy {

@@ -40,7 +40,8 @@ func (c *checker) checkPolls(q *queue) {
 			continue
 		}
 		missed := offers[longest[n-1]]
-		c.broken(EmptyLongPoll, append(missed.message.witness(), op.ID), "%s could be received from %s to %s at least, and the poll of %d s from %s to %s came back empty",
+		c.broken(EmptyLongPoll, append(missed.message.witness(), op.ID),
+			"%s could be received from %s to %s at least, and the poll of %d s from %s to %s came back empty",
 			missed.message.title(), at(missed.from), at(missed.to), op.WaitSeconds, at(op.Call), at(op.Return))
 	}
 }

@@ -3,6 +3,7 @@ package linearizability
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -85,5 +86,39 @@ func TestAnEmptyHistoryShowsNothing(t *testing.T) {
 	require.Len(t, verdict.Checked, len(Rules()))
 	for _, n := range verdict.Checked {
 		require.Zero(t, n)
+	}
+}
+
+func TestAnyHistoryCanBeJudged(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for seed := range uint64(20) {
+		h, options := validHistory(seed + 1)
+		operations := make([]*Operation, len(h))
+		for i := range h {
+			h[i].Messages = slices.Clone(h[i].Messages)
+			operations[i] = &h[i]
+		}
+		for range 300 { // give an operation what belongs to another
+			a, b := operations[rng.IntN(len(h))], operations[rng.IntN(len(h))]
+			switch rng.IntN(7) {
+			case 0:
+				a.Kind, b.Kind = b.Kind, a.Kind
+			case 1:
+				a.Messages, b.Messages = b.Messages, a.Messages
+			case 2:
+				a.MessageID, b.MessageID = b.MessageID, a.MessageID
+			case 3:
+				a.Outcome, b.Outcome = b.Outcome, a.Outcome
+			case 4:
+				a.Queue, b.Queue = b.Queue, a.Queue
+			case 5:
+				a.Body, b.Body = b.Body, a.Body
+			default:
+				a.SequenceNumber, b.SequenceNumber = b.SequenceNumber, a.SequenceNumber
+			}
+		}
+		verdict := Check(h, options)
+		require.False(t, verdict.OK())
+		require.Zero(t, verdict.Found[MalformedHistory])
 	}
 }
