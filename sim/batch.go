@@ -25,6 +25,8 @@ type Batch struct {
 	Draw func(seed uint64) *Scenario
 	// StopAt ends the batch when that many seeds have failed; 0 means never.
 	StopAt int
+
+	stop func() bool // asked, if not nil, after each report
 }
 
 // RunTwice runs a scenario, and unless once is set runs it again and compares every event. The result is that of the
@@ -89,7 +91,7 @@ func (b *Batch) Run(program *wasi.Program, report func(seed uint64, result *Resu
 			turn++
 			summary.add(o.result, o.err)
 			report(o.seed, o.result, o.err)
-			stopped = stopped || b.StopAt > 0 && summary.failures() >= b.StopAt
+			stopped = stopped || b.StopAt > 0 && summary.failures() >= b.StopAt || b.stop != nil && b.stop()
 		}
 	}
 	for range max(b.Workers, 1) {

@@ -56,6 +56,7 @@ type run struct {
 	leaders  map[string]leadership
 	terms    map[term]string
 	digests  map[place]digest
+	ticked   int64
 	healed   bool
 	over     bool
 }
@@ -110,7 +111,7 @@ func (r *run) startAll() error {
 	for _, m := range r.servers() {
 		r.bootSoon(m, time.Duration(spread.Int64N(int64(bootSpread))))
 	}
-	r.recorder = linearizability.NewRecorder(func() int64 { return int64(r.world.Now()) })
+	r.recorder = linearizability.NewRecorder(r.tick)
 	var clients []world.Native
 	for _, m := range r.ofRole(roleClient) {
 		clients = append(clients, m.host.BootNative())
@@ -145,6 +146,13 @@ func (r *run) startAll() error {
 		report()
 	}
 	return nil
+}
+
+// tick is the recorder's clock: true time, but never the same twice, for what happens at one instant of the world still
+// has an order.
+func (r *run) tick() int64 {
+	r.ticked = max(r.ticked+1, int64(r.world.Now()))
+	return r.ticked
 }
 
 // phases lets the run happen: faults, then recovery, then a while to settle.

@@ -13,6 +13,7 @@ import (
 type replayCommand struct {
 	From string `arg:"" optional:"" help:"A scenario file, or the folder of a kept failure." type:"path"`
 	Seed uint64 `help:"The seed, if there is no file."`
+	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Logs bool   `help:"Print what the programs log."`
 	Once bool   `help:"Do not run it a second time to compare."`
 	Keep string `help:"Folder for the story, the picture and the history, whatever the verdict." type:"path" placeholder:"DIR"`
@@ -36,7 +37,7 @@ func (c *replayCommand) Run(cli *commands) error {
 	if err != nil {
 		return err
 	}
-	program, stop, err := cli.load()
+	program, stop, err := cli.loadWith(c.Bug)
 	if err != nil {
 		return err
 	}

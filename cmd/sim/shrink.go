@@ -11,6 +11,7 @@ import (
 type shrinkCommand struct {
 	From string `arg:"" optional:"" help:"A scenario file, or the folder of a kept failure." type:"path"`
 	Seed uint64 `help:"The seed, if there is no file."`
+	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Rule string `help:"The rule that must still be broken; the first that is, if left out."`
 	Runs int    `help:"Bound on the number of runs." default:"200"`
 	Keep string `help:"Folder for the smallest failure." default:"sim-failures/shrunk" type:"path"`
@@ -32,7 +33,7 @@ func (c *shrinkCommand) Run(cli *commands) error {
 	if err != nil {
 		return err
 	}
-	program, stop, err := cli.load()
+	program, stop, err := cli.loadWith(c.Bug)
 	if err != nil {
 		return err
 	}

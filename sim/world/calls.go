@@ -87,10 +87,15 @@ func (h *Host) Disk(op abi.DiskOp, handle uint32, offset int64, name string, dat
 // awaitDisk lets an operation end at its time.
 func (h *Host) awaitDisk(id uint32, operation PendingDisk) {
 	incarnation := h.incarnation
-	finish := func() {
+	var finish func()
+	finish = func() {
 		p := h.pending[id]
 		if h.incarnation != incarnation || p == nil || p.operation != operation {
 			return // the program that wanted it is gone
+		}
+		if _, ok := operation.Ends(); !ok { // the disk has begun to hang meanwhile
+			operation.OnRelease(func() { h.w.After(time.Microsecond, finish) })
+			return
 		}
 		operation.Finish()
 		p.finished = true
