@@ -88,6 +88,8 @@ type Queue struct {
 	// it moves there. They are the same during the whole run.
 	DeadLetter  string
 	MaxReceives int
+	// Undrained excepts the queue from Options.Drained.
+	Undrained bool
 }
 
 // Verdict is what Check found. It is the same for the same history and options, byte for byte.

@@ -87,6 +87,10 @@ func TestLoss(t *testing.T) {
 		}},
 		{name: "never received", options: drained, broken: []Rule{Lost}, history: []Operation{send(plain, 0, 5, "a", "")}},
 		{name: "never received, but nobody drained the queue", history: []Operation{send(plain, 0, 5, "a", "")}},
+		{
+			name: "never received, but nobody drained this queue", options: Options{Drained: true, Queues: map[string]Queue{plain: {Undrained: true}}},
+			history: []Operation{send(plain, 0, 5, "a", "")},
+		},
 		{name: "never received, but nobody acknowledged it", options: drained, history: []Operation{send(plain, 0, 5, "a", "", unknown)}},
 		{name: "received, not deleted, never seen again", options: drained, broken: []Rule{Lost}, history: []Operation{
 			send(plain, 0, 5, "a", ""), receive(plain, 10, 20, got("a", 1, "")),

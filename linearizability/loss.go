@@ -5,7 +5,7 @@ package linearizability
 // checkLoss applies lost and purged-returns.
 func (c *checker) checkLoss(q *queue) {
 	for _, m := range q.messages {
-		if c.options.Drained {
+		if c.options.Drained && !c.options.Queues[q.name].Undrained {
 			c.checkLost(m)
 		}
 		c.checkPurged(m)

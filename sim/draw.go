@@ -94,13 +94,13 @@ func (d *drawer) faults() {
 		damages = damages || k.damages
 		d.Faults = append(d.Faults, f)
 	}
-	slices.SortStableFunc(d.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	if count > 0 {
 		d.broken(damages)
 	}
+	slices.SortStableFunc(d.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 }
 
-// broken draws the hosts that stay without power after the faults: at most one of each role.
+// broken draws hosts that do not come back when the faults end: at most one of each role.
 func (d *drawer) broken(damages bool) {
 	for _, role := range []string{roleBackend, roleMetadata, roleFrontend, roleBalancer} {
 		if d.random.Float64() >= brokenChance {
@@ -114,8 +114,28 @@ func (d *drawer) broken(damages bool) {
 				}
 			}
 		}
-		d.Broken = append(d.Broken, name)
+		f := Fault{At: d.between(d.FaultyPhase/2, d.FaultyPhase).Round(time.Millisecond), On: []string{name}, Stays: true}
+		ways := []FaultKind{Power, Power, Cut, CutOneWay, HungDisk}
+		if role == roleFrontend || role == roleBalancer {
+			ways = ways[:4]
+		}
+		f.Kind = ways[d.random.IntN(len(ways))]
+		if f.Kind == CutOneWay && d.random.IntN(2) == 0 {
+			// The host hears the others and is not heard, or the other way round.
+			f.On, f.And = d.everybodyBut(name), f.On
+		}
+		d.Faults = append(d.Faults, f)
 	}
+}
+
+func (d *drawer) everybodyBut(name string) []string {
+	var others []string
+	for _, h := range d.Topology.hosts() {
+		if h.name != name {
+			others = append(others, h.name)
+		}
+	}
+	return others
 }
 
 // drawnKind is a kind of fault that seeds draw, and how.

@@ -17,6 +17,8 @@ type Fault struct {
 	// On are the hosts it happens to; And the other side of a fault between hosts: everybody else if empty.
 	On  []string `json:"on,omitempty"`
 	And []string `json:"and,omitempty"`
+	// Stays means that it is never lifted: it goes on while the rest of the cluster recovers.
+	Stays bool `json:"stays,omitempty"`
 	// Arg is a number whose meaning depends on the kind: see the kind.
 	Arg int64 `json:"arg,omitempty"`
 }
@@ -36,6 +38,9 @@ func (f *Fault) validate(names map[string]bool) error {
 	}
 	if f.At < 0 || f.For < 0 || f.At > phaseMax || f.For > phaseMax {
 		return fmt.Errorf("%s at %v for %v: times are from 0 to %v", f.Kind, f.At, f.For, phaseMax)
+	}
+	if f.Stays && kind.lift == nil {
+		return fmt.Errorf("%s has no duration and cannot stay", f.Kind)
 	}
 	if len(f.On) == 0 && !kind.everywhere {
 		return fmt.Errorf("%s needs hosts to happen to", f.Kind)
@@ -59,6 +64,9 @@ func (f *Fault) String() string {
 	}
 	if f.Arg != 0 {
 		text += fmt.Sprintf(" (%d)", f.Arg)
+	}
+	if f.Stays {
+		text += " for ever"
 	}
 	return text
 }
@@ -102,7 +110,9 @@ func (r *run) begin(f *Fault) {
 		return
 	}
 	r.active = append(r.active, a)
-	r.world.After(f.For, func() { r.lift(a) })
+	if !f.Stays {
+		r.world.After(f.For, func() { r.lift(a) })
+	}
 }
 
 // namesNote tells who the parts in a fault's description were played by.
@@ -128,10 +138,12 @@ func (r *run) lift(a *activeFault) {
 	faultKinds[a.Kind].lift(r, a)
 }
 
-// liftAll ends every fault under way.
+// liftAll ends every fault under way but for those that stay.
 func (r *run) liftAll() {
-	for len(r.active) > 0 {
-		r.lift(r.active[0])
+	for _, a := range slices.Clone(r.active) {
+		if !a.Stays {
+			r.lift(a)
+		}
 	}
 }
 

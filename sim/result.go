@@ -134,7 +134,9 @@ func (r *run) judgeHistory() {
 	options := linearizability.Options{
 		ClockBound: r.scenario.clockBound(),
 		Drained:    r.work.Drained(),
-		Queues:     map[string]linearizability.Queue{},
+		// chasqui promises more of standard queues than SQS does.
+		StrictStandard: true,
+		Queues:         map[string]linearizability.Queue{},
 	}
 	if len(r.scenario.Faults) > 0 {
 		options.Disturbed = []linearizability.Span{{To: int64(r.scenario.FaultyPhase + disturbedAfter)}}
@@ -142,6 +144,7 @@ func (r *run) judgeHistory() {
 	for _, q := range r.scenario.Workload.Queues {
 		options.Queues[q.Name] = linearizability.Queue{
 			Delay: time.Duration(q.DelaySeconds) * time.Second, Partitions: q.Partitions, DeduplicatesPerGroup: q.DedupPerGroup,
+			Undrained: q.Exempt,
 		}
 	}
 	verdict := linearizability.Check(r.result.History, options)

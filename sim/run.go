@@ -176,25 +176,22 @@ func (r *run) phases() error {
 	return nil
 }
 
-// heal ends all faults but for the hosts that stay broken.
+// heal ends all faults but for those that stay.
 func (r *run) heal() {
-	r.moment(nil, "phase", "the faults end; these hosts stay without power: "+orNone(r.scenario.Broken))
+	var staying []string
+	for _, a := range r.active {
+		if a.Stays {
+			staying = append(staying, a.String())
+		}
+	}
+	r.moment(nil, "phase", "the faults end; what stays: "+orNone(staying))
 	r.liftAll()
 	r.healed = true
-	for _, m := range r.members {
-		if slices.Contains(r.scenario.Broken, m.plan.name) {
-			m.held++
-			m.host.Crash(world.CrashPower)
-			continue
-		}
-		m.held = 0
-		r.bootSoon(m, 0)
-	}
 }
 
 func orNone(names []string) string {
 	if len(names) == 0 {
-		return "none"
+		return "nothing"
 	}
 	return strings.Join(names, ", ")
 }

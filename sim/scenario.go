@@ -20,13 +20,11 @@ type Scenario struct {
 	Topology Topology      `json:"topology"`
 	Network  Network       `json:"network"`
 	Workload workload.Plan `json:"workload"`
-	// FaultyPhase is when the faults end: everything is lifted then, but for what Broken names.
+	// FaultyPhase is when the faults end: everything is lifted then, but for what stays.
 	FaultyPhase time.Duration `json:"faulty_phase"`
 	// Recovery bounds the time after FaultyPhase within which all acknowledged messages must have drained.
 	Recovery time.Duration `json:"recovery"`
 	Faults   []Fault       `json:"faults,omitempty"`
-	// Broken are hosts that stay without power after the faulty phase, for ever.
-	Broken []string `json:"broken,omitempty"`
 	// BeyondModel says that the faults include some that the product does not promise to survive: violations are shown
 	// but not failures.
 	BeyondModel bool `json:"beyond_model,omitempty"`
@@ -88,11 +86,6 @@ func (s *Scenario) Validate() error {
 	for i, f := range s.Faults {
 		if err := f.validate(names); err != nil {
 			return fmt.Errorf("scenario: fault %d: %w", i, err)
-		}
-	}
-	for _, name := range s.Broken {
-		if !names[name] {
-			return fmt.Errorf("scenario: broken: there is no host %q", name)
 		}
 	}
 	return nil

@@ -20,9 +20,6 @@ func Shrink(s *Scenario, rule string, program *wasi.Program, runsMax int, progre
 	if err := k.faults(); err != nil {
 		return nil, err
 	}
-	if err := k.broken(); err != nil {
-		return nil, err
-	}
 	if err := k.workload(); err != nil {
 		return nil, err
 	}
@@ -65,7 +62,6 @@ func (k *shrinker) try(s *Scenario) (*Result, error) {
 func (k *shrinker) keep(change func(s *Scenario)) (bool, error) {
 	smaller := *k.best.Scenario
 	smaller.Faults = slices.Clone(smaller.Faults)
-	smaller.Broken = slices.Clone(smaller.Broken)
 	smaller.Workload.Queues = slices.Clone(smaller.Workload.Queues)
 	smaller.Workload.Producers = slices.Clone(smaller.Workload.Producers)
 	smaller.Workload.Consumers = slices.Clone(smaller.Workload.Consumers)
@@ -95,16 +91,6 @@ func (k *shrinker) faults() error {
 			if !gone {
 				from += size
 			}
-		}
-	}
-	return nil
-}
-
-// broken lets hosts come back that stayed broken.
-func (k *shrinker) broken() error {
-	for i := len(k.best.Scenario.Broken) - 1; i >= 0; i-- {
-		if _, err := k.keep(func(s *Scenario) { s.Broken = slices.Delete(s.Broken, i, i+1) }); err != nil {
-			return err
 		}
 	}
 	return nil
