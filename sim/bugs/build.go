@@ -1,0 +1,27 @@
+package bugs
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Build builds the product for wasip1 with bugs planted: source is its folder, workDir one for what Overlay writes, out
+// the file to make. The errors are those of Overlay, and what the compiler says.
+func Build(source, workDir, out string, names ...string) error {
+	overlay, err := Overlay(source, workDir, names...)
+	if err != nil {
+		return err
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return fmt.Errorf("find %s: %w", out, err)
+	}
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-overlay", overlay, "-o", out, "./cmd/chasqui")
+	command.Dir = source
+	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if text, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the product with %v: %w\n%s", names, err, text)
+	}
+	return nil
+}

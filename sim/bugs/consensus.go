@@ -1,0 +1,194 @@
+package bugs
+
+// raftModule is hashicorp/raft, which the product builds on.
+const raftModule = "github.com/hashicorp/raft"
+
+// consensus returns the bugs of raft and of the shell around it.
+func consensus() []Bug {
+	return []Bug{
+		{
+			Name: "heartbeat-fast-path",
+			Says: "Heartbeats are handled beside raft's main loop, as the library's own transport does (hashicorp/raft #695). A " +
+				"deposed leader that is about to write an entry stamps it with its successor's term, so that two different " +
+				"entries have one index and term, and no replica ever notices: messages vanish or come twice.",
+			Edits: []Edit{{
+				File: "node/replication/transport.go",
+				Old:  "func (t *transport) SetHeartbeatHandler(func(raft.RPC)) {}\n",
+				New:  "func (t *transport) SetHeartbeatHandler(handle func(raft.RPC)) { t.heartbeat = handle }\n",
+			}, {
+				File: "node/replication/transport.go",
+				Old:  "	mayCampaign func() bool\n",
+				New:  "	mayCampaign func() bool\n	heartbeat   func(raft.RPC)\n",
+			}, {
+				File: "node/replication/transport.go",
+				Old: `	select {
+	case t.consumer <- message:
+	case <-t.done:
+		return nil, errDelivery
+	case <-ctx.Done():
+		return nil, errDelivery
+	}
+`,
+				New: `	if a, ok := message.Command.(*raft.AppendEntriesRequest); ok && a.PrevLogEntry == 0 && len(a.Entries) == 0 && a.LeaderCommitIndex == 0 {
+		t.heartbeat(message)
+	} else {
+		select {
+		case t.consumer <- message:
+		case <-t.done:
+			return nil, errDelivery
+		case <-ctx.Done():
+			return nil, errDelivery
+		}
+	}
+`,
+			}},
+			Needs: []string{"cut-one-way", "cut", "ring", "pause", "lag", "clog", "slow-cpu"},
+			Rule:  "equal-state",
+			Also:  []string{"one-leader-per-term", "lost", "drains", "duplicate-send", "hold-overlap", "deleted-returns", "unexpected-exit"},
+		},
+		{
+			Name: "raft-yields",
+			Says: "No bug: raft's main loop gives way to other goroutines, mostly for a moment and seldom for up to a second and a " +
+				"half, where it has just looked at its role and is about to look at its term. Any scheduler may do so at any time.",
+			Edits: []Edit{{
+				Module: raftModule, File: "raft.go",
+				Old: "	\"io\"\n	\"strings\"\n",
+				New: "	\"io\"\n	\"math/rand/v2\"\n	\"runtime\"\n	\"strings\"\n",
+			}, {
+				Module: raftModule, File: "raft.go",
+				Old: `// runLeader runs the main loop while in leader state.`,
+				New: `// giveWay lets other goroutines run: for a turn or three, in one of 16 cases for some milliseconds, and in one of
+// 128 for up to a second and a half.
+func giveWay() {
+	switch n := rand.IntN(128); {
+	case n == 0:
+		time.Sleep(rand.N(1500 * time.Millisecond))
+	case n <= 8:
+		time.Sleep(rand.N(20 * time.Millisecond))
+	default:
+		for range n % 4 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// runLeader runs the main loop while in leader state.`,
+			}, {
+				Module: raftModule, File: "raft.go",
+				Old: "	r.logger.Info(\"entering leader state\", \"leader\", r)\n",
+				New: "	giveWay()\n	r.logger.Info(\"entering leader state\", \"leader\", r)\n",
+			}, {
+				Module: raftModule, File: "raft.go",
+				Old: "	// Start a replication routine for each peer\n	r.startStopReplication()\n",
+				New: "	// Start a replication routine for each peer\n	giveWay()\n	r.startStopReplication()\n",
+			}, {
+				Module: raftModule, File: "raft.go",
+				Old: "	defer metrics.MeasureSince([]string{\"raft\", \"leader\", \"dispatchLog\"}, now)\n",
+				New: "	defer metrics.MeasureSince([]string{\"raft\", \"leader\", \"dispatchLog\"}, now)\n	giveWay()\n",
+			}},
+			Aid: true,
+		},
+		{
+			Name: "vote-not-persisted",
+			Says: "A vote is kept in memory only. A host that is restarted votes a second time in the same term, and two leaders " +
+				"acknowledge messages that only one of them keeps.",
+			Edits: []Edit{{
+				File: "node/replication/stores.go",
+				Old:  "	stagedVoteTerm uint64\n}\n",
+				New:  "	stagedVoteTerm uint64\n	vote           wal.HardState\n}\n",
+			}, {
+				File: "node/replication/stores.go",
+				Old:  "	state := s.group.HardState()\n	state.VoteTerm, state.VotedFor = s.stagedVoteTerm, value\n	return s.group.SetHardState(state)\n",
+				New:  "	s.vote.VoteTerm, s.vote.VotedFor = s.stagedVoteTerm, value\n	return nil\n",
+			}, {
+				File: "node/replication/stores.go",
+				Old:  "		value = state.VoteTerm\n",
+				New:  "		value = s.vote.VoteTerm\n",
+			}, {
+				File: "node/replication/stores.go",
+				Old:  "	state := s.group.HardState()\n	if len(state.VotedFor) == 0 {\n",
+				New:  "	state := s.vote\n	if len(state.VotedFor) == 0 {\n",
+			}},
+			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "power-all"},
+			Rule:  "one-leader-per-term",
+			Also:  []string{"equal-state", "lost", "drains", "unexpected-exit"},
+		},
+		{
+			Name: "vote-given-twice",
+			Says: "A vote is forgotten as soon as it is given: the candidate's name is not stored. Two candidates of one term both " +
+				"win, and messages that one of them acknowledges are lost to the other.",
+			Edits: []Edit{{
+				File: "node/replication/stores.go",
+				Old:  "	state.VoteTerm, state.VotedFor = s.stagedVoteTerm, value\n",
+				New:  "	state.VoteTerm, state.VotedFor = s.stagedVoteTerm, nil\n",
+			}, {
+				File: "node/replication/stores.go",
+				Old:  "		value = state.VoteTerm\n",
+				New:  "		value = 0\n",
+			}},
+			Needs: []string{"kill", "power-all", "power", "cut", "cut-one-way", "ring", "pause", "stop"},
+			Rule:  "one-leader-per-term",
+			Also:  []string{"equal-state", "lost", "drains", "unexpected-exit"},
+		},
+		{
+			Name: "commit-without-a-majority",
+			Says: "An entry counts as committed when one host of the group has it: the leader itself. What it acknowledges while it " +
+				"is alone is lost when another takes over.",
+			Edits: []Edit{{
+				Module: raftModule, File: "commitment.go",
+				Old: "	quorumMatchIndex := matched[(len(matched)-1)/2]\n",
+				New: "	quorumMatchIndex := matched[len(matched)-1]\n",
+			}},
+			Needs: []string{"cut", "cut-one-way", "ring", "zone-outage", "kill", "kill-at-call", "power", "power-at-call", "pause"},
+			Rule:  "equal-state",
+			Also:  []string{"lost", "drains", "hold-overlap", "fifo-hold-overlap", "deleted-returns", "deleted-returns-fifo", "unexpected-exit"},
+		},
+		{
+			Name: "commit-of-an-earlier-term",
+			Says: "A leader commits entries of earlier terms by counting replicas (raft paper, figure 8). In rare sequences of elections " +
+				"an acknowledged message is overwritten.",
+			Edits: []Edit{{
+				Module: raftModule, File: "commitment.go",
+				Old: "	if quorumMatchIndex > c.commitIndex && quorumMatchIndex >= c.startIndex {\n",
+				New: "	if quorumMatchIndex > c.commitIndex {\n",
+			}},
+			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "cut", "ring", "pause"},
+			Rule:  "equal-state",
+			Also:  []string{"lost", "drains", "unexpected-exit"},
+		},
+		{
+			Name: "wiped-host-forms-the-group-anew",
+			Says: "A host that lost its disk takes part as if it had promised nothing, instead of asking the others first. Together with " +
+				"one that was away it elects a leader that lacks what was acknowledged.",
+			Edits: []Edit{{
+				File: "node/replication/rejoin.go",
+				Old:  "	if !r.cfg.Rejoin {\n		return nil\n	}\n",
+				New:  "	if !r.cfg.Rejoin || !marked {\n		return nil\n	}\n",
+			}},
+			Needs: []string{"wipe"},
+			Rule:  "lost",
+			Also:  []string{"drains", "equal-state", "one-leader-per-term", "unexpected-exit"},
+		},
+		{
+			Name: "receive-outside-the-log",
+			Says: "The leader answers receives from its own state without writing them to the log. The next leader knows nothing of " +
+				"them and hands the same messages out again at once.",
+			Edits: []Edit{{
+				File: "backend/leader/slot.go",
+				Old:  "	s.replica.Submit(replication.Operation{\n		Data: operation, Deadline: deadline,\n",
+				New: `	if c, err := queue.DecodeCommand(operation); err == nil && c.Kind == queue.KindReceive && s.replica.IsLeader() {
+		s.mu.Lock()
+		result := s.machine.ApplyCommand(s.host.Clock.Now().UnixMilli(), &c)
+		s.mu.Unlock()
+		done(result, nil)
+		return
+	}
+	s.replica.Submit(replication.Operation{
+		Data: operation, Deadline: deadline,
+`,
+			}},
+			Rule: "equal-state",
+			Also: []string{"hold-overlap", "fifo-hold-overlap", "receive-count", "impossible-answer", "unexpected-exit"},
+		},
+	}
+}
