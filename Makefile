@@ -6,7 +6,7 @@ FAILPOINT_CTL = go run github.com/pingcap/failpoint/failpoint-ctl@$$(go list -m 
 RACED := ./node/... ./backend/... ./metadata/... ./frontend/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fmt lint wasm race failpoints check bench
+.PHONY: help build run test fmt lint wasm race failpoints check bench sim-build sim sim-bugs bench-sim
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,26 @@ failpoints: ## end processes at the failpoints of the journal, on a rewritten co
 	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
 	cd "$$copy"; go vet -tags failpoint ./node/wal; \
 	go test -tags failpoint -run Failpoint ./node/wal
+
+sim-build: ## build the simulator, and the product's binary for it, with failpoints
+	go build -o bin/sim ./cmd/sim
+	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	cp -R go.mod go.sum backend cmd frontend metadata node "$$copy"; \
+	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
+	out="$$PWD/bin/chasqui.wasm"; cd "$$copy"; \
+	GOOS=wasip1 GOARCH=wasm go build -trimpath -buildvcs=false -o "$$out" ./cmd/chasqui
+
+# SEED runs one seed twice and tells its story. FIRST and FOR say where a batch begins and when it starts no more seeds.
+FIRST ?= 1
+FOR ?= 3m
+sim: sim-build ## simulate a batch of seeds, or one: make sim SEED=7
+	@if [ -n "$(SEED)" ]; then bin/sim replay --seed $(SEED); else bin/sim run --first $(FIRST) --for $(FOR); fi
+
+sim-bugs: sim-build ## plant known bugs in the product and show that the simulator finds them: BUGS="name ..." for some
+	bin/sim bugs $(BUGS)
+
+bench-sim: sim-build ## measure the simulator
+	bin/sim bench
 
 check: lint wasm race failpoints test ## everything that must pass, with the race detector
 

@@ -42,6 +42,7 @@ type exit struct {
 const (
 	exitStopped = 0
 	exitError   = 1 // it cannot start or go on, and said why
+	exitPanic   = 2 // the Go runtime's
 	exitFailed  = 3 // Host.Fail: going on would break a promise
 )
 
@@ -89,7 +90,8 @@ const memoryPages = 8192
 func (r *run) boot(m *member) {
 	args := r.scenario.Topology.args(m.plan, m.rejoin)
 	env := []string{"TZ=UTC"}
-	if failpoints := r.scenario.Failpoints[m.plan.name]; failpoints != "" {
+	if failpoints := r.scenario.Failpoints[m.plan.name]; failpoints != "" && !r.healed {
+		r.injected[Failpoint]++
 		env = append(env, "GO_FAILPOINTS="+failpoints)
 	}
 	r.moment([]*member{m}, "boot", fmt.Sprintf("%s starts (%d)", m.plan.name, m.host.Incarnation()+1))
@@ -131,6 +133,8 @@ func (r *run) ended(m *member, end world.End) {
 	m.exits = append(m.exits, exit{r.world.Now(), end.Code, end.Detail})
 	switch {
 	case end.Code == exitStopped:
+	case end.Code == exitPanic && r.scenario.Failpoints[m.plan.name] != "" && strings.Contains(end.Detail, "failpoint panic"):
+		r.happened[Failpoint]++
 	case end.Code == exitFailed && m.damaged:
 	case end.Code == exitError && m.damaged && strings.Contains(end.Detail, "--rejoin"):
 		// What an operator does whom the program asks to.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"chasqui/sim/workload"
@@ -23,6 +24,7 @@ const (
 	roleTargetChance         = 0.4
 	brokenChance             = 0.4
 	shortTransferChance      = 0.2
+	failpointChance          = 0.25
 	requestsPerSecondDefault = 50
 )
 
@@ -96,8 +98,38 @@ func (d *drawer) faults() {
 	}
 	if count > 0 {
 		d.broken(damages)
+		d.failpoints()
 	}
 	slices.SortStableFunc(d.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+}
+
+// failpointNames are the marked places in the product's code.
+var failpointNames = []string{
+	"chasqui/node/wal/wal/beforeNewSegment", "chasqui/node/wal/wal/beforeWrite", "chasqui/node/wal/wal/afterWrite",
+	"chasqui/node/wal/wal/beforeSync", "chasqui/node/wal/wal/afterSync",
+}
+
+// failpoints are active in a quarter of the seeds, on one host that has a disk, each with a quarter's chance: the
+// program ends or sleeps there now and then.
+func (d *drawer) failpoints() {
+	host := d.pick([]string{roleBackend, roleMetadata}[d.random.IntN(2)])
+	if d.random.Float64() >= failpointChance {
+		return
+	}
+	var terms []string
+	for _, name := range failpointNames {
+		if d.random.Float64() >= failpointChance {
+			continue
+		}
+		term := fmt.Sprintf("%.1f%%panic", 0.1+d.random.Float64()*2)
+		if d.random.IntN(2) == 0 {
+			term = fmt.Sprintf("%.1f%%sleep(%d)", 0.5+d.random.Float64()*10, 1+int(d.exponential(100)))
+		}
+		terms = append(terms, name+"="+term)
+	}
+	if len(terms) > 0 {
+		d.Failpoints = map[string]string{host: strings.Join(terms, ";")}
+	}
 }
 
 // broken draws hosts that do not come back when the faults end: at most one of each role.
@@ -177,7 +209,10 @@ var drawnKinds = []drawnKind{
 	{kind: StaleRead, damages: true, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.victim(), 1+d.random.Int64N(20) }},
 	{kind: WallJump, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), int64(d.exponential(800))-800 }},
 	{kind: ClockDrift, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.random.Int64N(10_000)-5000 }},
-	{kind: StaleVIP, draw: func(d *drawer, f *Fault) { f.On = d.all(roleClient)[:1] }},
+	{kind: StaleVIP, draw: func(d *drawer, f *Fault) {
+		f.On = d.all(roleClient)[:1]
+		d.Faults = append(d.Faults, Fault{At: f.At + f.For/4, For: f.For / 2, Kind: Power, On: []string{vipHolder}})
+	}},
 	{kind: NoPeer, draw: func(*drawer, *Fault) {}},
 }
 

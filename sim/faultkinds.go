@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"chasqui/sim/disk"
@@ -55,6 +56,9 @@ const (
 	ClockDrift  FaultKind = "clock-drift"
 	StaleVIP    FaultKind = "stale-vip"
 	NoPeer      FaultKind = "no-peer"
+	// Failpoint is counted like a fault: a program stopped or slept at a marked place of its code. Scenario.Failpoints has
+	// them.
+	Failpoint FaultKind = "failpoint"
 )
 
 func init() {
@@ -163,18 +167,17 @@ func init() {
 				m.host.Drift(0)
 			}
 		}},
-		StaleVIP: {says: "clients go on sending to the balancer that had the virtual IP", begin: func(r *run, a *activeFault) bool {
-			_, route := r.world.Holders(vip)
-			if route == nil {
-				return false
-			}
+		StaleVIP: {says: "clients hear nothing of a new holder of the virtual IP", begin: func(r *run, a *activeFault) bool {
 			for _, m := range a.on {
-				r.world.StaleRoute(m.host, vip, route)
+				r.world.StaleRoute(m.host, vip, true)
 			}
-			return true
+			return false
 		}, lift: func(r *run, a *activeFault) {
 			for _, m := range a.on {
-				r.world.StaleRoute(m.host, vip, nil)
+				if holders, to := r.world.Holders(vip), r.world.Learned(m.host, vip); len(holders) > 0 && !slices.Contains(holders, to) {
+					r.happened[StaleVIP]++
+				}
+				r.world.StaleRoute(m.host, vip, false)
 			}
 		}},
 		NoPeer: {says: "the balancers cannot see each other: both take the virtual IP", everywhere: true, begin: func(r *run, a *activeFault) bool {

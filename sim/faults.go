@@ -156,8 +156,8 @@ func (r *run) resolve(names []string) []*member {
 		case isLeader:
 			m = r.member(r.leaders[group].host)
 		case name == vipHolder:
-			if _, route := r.world.Holders(vip); route != nil {
-				m = r.member(route.Name())
+			if holders := r.world.Holders(vip); len(holders) > 0 {
+				m = r.member(holders[len(holders)-1].Name())
 			}
 		default:
 			m = r.member(name)

@@ -187,6 +187,11 @@ func (r *run) heal() {
 	r.moment(nil, "phase", "the faults end; what stays: "+orNone(staying))
 	r.liftAll()
 	r.healed = true
+	for _, m := range r.members {
+		if r.scenario.Failpoints[m.plan.name] != "" {
+			m.host.Crash(world.CrashKill) // its next program has none
+		}
+	}
 }
 
 func orNone(names []string) string {

@@ -28,7 +28,8 @@ type Scenario struct {
 	// BeyondModel says that the faults include some that the product does not promise to survive: violations are shown
 	// but not failures.
 	BeyondModel bool `json:"beyond_model,omitempty"`
-	// Failpoints are GO_FAILPOINTS of hosts' programs, by host; the binary must be built with failpoints.
+	// Failpoints are GO_FAILPOINTS of hosts' programs, by host, during the faulty phase: what happens at marked places of
+	// the product's code. The binary must be built with them.
 	Failpoints map[string]string `json:"failpoints,omitempty"`
 }
 
@@ -83,6 +84,11 @@ func (s *Scenario) Validate() error {
 		return fmt.Errorf("scenario: %d faults: %d are possible", len(s.Faults), faultsMax)
 	}
 	names := s.Topology.names()
+	for name := range s.Failpoints {
+		if !names[name] {
+			return fmt.Errorf("scenario: failpoints: there is no host %q", name)
+		}
+	}
 	for i, f := range s.Faults {
 		if err := f.validate(names); err != nil {
 			return fmt.Errorf("scenario: fault %d: %w", i, err)

@@ -17,35 +17,92 @@ type listener struct {
 	floater *floating // of a floating address
 }
 
-// floating is an address that no host owns: whoever listens on it last is where its packets go, as a switch learns from
-// the announcements of a new owner.
+// floating is an address that no host owns. Each host sends its packets for it to the holder that it has learned of: from
+// the announcement that a new holder sends to all (gratuitous ARP), or by asking for it again when the one it knows has
+// not answered for a while.
 type floating struct {
-	holders []*Host       // that listen on it, the latest last
-	route   *Host         // where packets go
-	stale   map[int]*Host // where those of a sender go that has missed the announcements, by its index
+	holders []*Host           // that listen on it, the latest last
+	learned map[uint64]*route // by the sender's index; never ranged over
 }
 
-// refreshAfter is when a switch notices that the owner of a floating address has given it up while another holds it.
-const refreshAfter = time.Second
+// route is where a host sends the packets for a floating address.
+type route struct {
+	to      *Host
+	stuck   bool  // it misses all announcements and never asks: a stale entry that somebody made permanent
+	silent  bool  // to did not answer when it was last needed
+	silence int64 // since when
+}
+
+// askAgainAfter is how long a host believes in a holder that does not answer: Linux's ARP cache takes about that.
+const askAgainAfter = 5 * time.Second
 
 // AddFloating makes ip an address that any host may listen on.
-func (w *World) AddFloating(ip string) { w.links.floating[ip] = &floating{stale: map[int]*Host{}} }
-
-// Holders returns the hosts that listen on a floating address, and where its packets go.
-func (w *World) Holders(ip string) (holders []*Host, route *Host) {
-	f := w.links.floating[ip]
-	return slices.Clone(f.holders), f.route
+func (w *World) AddFloating(ip string) {
+	w.links.floating[ip] = &floating{learned: map[uint64]*route{}}
 }
 
-// StaleRoute makes packets that a host sends to a floating address go to another host, whoever announces it; nil ends
-// that.
-func (w *World) StaleRoute(from *Host, ip string, to *Host) {
-	f := w.links.floating[ip]
-	if to == nil {
-		delete(f.stale, int(from.index))
-		return
+// Holders returns the hosts that listen on a floating address, the latest last.
+func (w *World) Holders(ip string) []*Host { return slices.Clone(w.links.floating[ip].holders) }
+
+// Learned returns the host that another's packets for a floating address go to, or nil.
+func (w *World) Learned(from *Host, ip string) *Host {
+	if r := w.links.floating[ip].learned[from.index]; r != nil {
+		return r.to
 	}
-	f.stale[int(from.index)] = to
+	return nil
+}
+
+// StaleRoute makes a host miss all news of a floating address: its packets go on to where they go. Without stale it
+// hears again.
+func (w *World) StaleRoute(from *Host, ip string, stale bool) {
+	f := w.links.floating[ip]
+	if f.learned[from.index] == nil {
+		f.learned[from.index] = &route{}
+	}
+	f.learned[from.index].stuck = stale
+}
+
+// announce tells the hosts that can be reached who holds the address.
+func (l *links) announce(f *floating, holder *Host) {
+	for _, h := range l.w.hosts {
+		if !l.passes(holder, h) {
+			continue
+		}
+		if r := f.learned[h.index]; r == nil || !r.stuck {
+			f.learned[h.index] = &route{to: holder}
+		}
+	}
+}
+
+// holder returns where a host's packets for a floating address go.
+func (l *links) holder(f *floating, from *Host) *Host {
+	r := f.learned[from.index]
+	if r == nil {
+		r = &route{}
+		f.learned[from.index] = r
+	}
+	answers := func(h *Host) bool {
+		return slices.Contains(f.holders, h) && h.answers() && l.passes(from, h) && l.passes(h, from)
+	}
+	switch {
+	case r.stuck && r.to != nil:
+		return r.to
+	case r.to != nil && answers(r.to):
+		r.silent = false
+		return r.to
+	case r.to != nil && !r.silent:
+		r.silent, r.silence = true, l.w.now
+		return r.to
+	case r.to != nil && l.w.now-r.silence < int64(askAgainAfter):
+		return r.to
+	}
+	for _, h := range slices.Backward(f.holders) {
+		if answers(h) {
+			r.to, r.silent = h, false
+			break
+		}
+	}
+	return r.to
 }
 
 // SetName lets a name resolve to addresses.
@@ -60,10 +117,7 @@ func (l *links) route(from *Host, ip string) *Host {
 		return from
 	}
 	if f := l.floating[ip]; f != nil {
-		if to := f.stale[int(from.index)]; to != nil {
-			return to
-		}
-		return f.route
+		return l.holder(f, from)
 	}
 	for _, h := range l.w.hosts {
 		if h.ip == ip {
@@ -94,7 +148,7 @@ func (h *Host) Listen(address string) (uint32, abi.Errno) {
 	h.listening = append(h.listening, l)
 	if floater != nil {
 		floater.holders = append(floater.holders, h)
-		floater.route = h
+		h.w.links.announce(floater, h)
 	}
 	return l.id, 0
 }
@@ -127,8 +181,7 @@ func (h *Host) CloseListener(id uint32) abi.Errno {
 	return 0
 }
 
-// giveUp takes a floating address from a host. The switch goes on to send packets there until it notices that another
-// holds the address.
+// giveUp takes a floating address from a host.
 func (l *links) giveUp(h *Host, was *listener) {
 	f := was.floater
 	if f == nil {
@@ -137,11 +190,6 @@ func (l *links) giveUp(h *Host, was *listener) {
 	if i := slices.Index(f.holders, h); i >= 0 {
 		f.holders = slices.Delete(f.holders, i, i+1)
 	}
-	l.w.After(refreshAfter, func() {
-		if n := len(f.holders); n > 0 && !slices.Contains(f.holders, f.route) {
-			f.route = f.holders[n-1]
-		}
-	})
 }
 
 // Address returns one of the addresses of a connection or listener.

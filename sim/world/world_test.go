@@ -336,22 +336,36 @@ func TestAFloatingAddressFollowsItsLatestHolder(t *testing.T) {
 			return second, nil
 		}))
 		n.Sleep(time.Millisecond)
-		holders, route := p.Holders(floating)
-		require.Equal(t, []*Host{p.server, other}, holders)
-		require.Equal(t, other, route)
+		require.Equal(t, []*Host{p.server, other}, p.Holders(floating))
+		require.Equal(t, other, p.Learned(p.client, floating))
 		require.NoError(t, try(n))
 		require.Equal(t, 1, second.accepted)
 
-		p.StaleRoute(p.client, floating, p.server)
-		require.NoError(t, try(n))
-		require.Equal(t, 2, p.echo.accepted)
-		p.StaleRoute(p.client, floating, nil)
-
 		other.Crash(CrashPower)
 		require.ErrorIs(t, try(n), os.ErrDeadlineExceeded)
-		n.Sleep(refreshAfter)
+		p.StaleRoute(p.client, floating, true)
+		n.Sleep(askAgainAfter)
+		require.ErrorIs(t, try(n), os.ErrDeadlineExceeded, "it does not ask")
+		p.StaleRoute(p.client, floating, false)
 		require.NoError(t, try(n), "the first holder is found again")
+		require.Equal(t, 2, p.echo.accepted)
 	})
+}
+
+func TestAHolderThatIsNotHeardAnnouncesNothing(t *testing.T) {
+	const floating = "10.9.9.9"
+	p := newPair(t, 1)
+	p.AddFloating(floating)
+	other := p.AddHost(HostSpec{Name: "other", IP: "10.0.0.3"})
+	p.server.Crash(CrashKill)
+	p.boot(t, floating+":80")
+	require.NoError(t, p.Run(time.Millisecond, nil))
+	p.Cut(other, p.client)
+	require.NoError(t, other.Boot(func(h *Host) (Guest, error) { return &echo{host: h, address: floating + ":80"}, nil }))
+	require.NoError(t, p.Run(2*time.Millisecond, nil))
+	require.Equal(t, []*Host{p.server, other}, p.Holders(floating))
+	require.Equal(t, p.server, p.Learned(p.client, floating))
+	require.Equal(t, other, p.Learned(p.server, floating))
 }
 
 func TestNobodyAnswersForAnUnknownAddress(t *testing.T) {
