@@ -1,0 +1,43 @@
+package report
+
+// ruleWords say in plain words what a rule demands.
+var ruleWords = map[string]string{
+	"malformed-history":      "A history must not contradict itself. This is a fault of the recording, not of the queue.",
+	"lost":                   "A message that was acknowledged must be delivered and stay there until it is deleted.",
+	"invented":               "Only what was sent to a queue may be received from it.",
+	"corrupted":              "A message must come out as it went in: body, group, time of sending.",
+	"response":               "An answer must be complete, hold no more than was asked for, and nothing twice.",
+	"handle-reuse":           "Every receipt handle must be given out only once.",
+	"message-id":             "Two messages must never have the same MessageID.",
+	"purged-returns":         "What a purge or the deletion of a queue removed must not come back.",
+	"delay":                  "A message must not be received before its delay is over.",
+	"receive-count":          "The receive count of a message must grow with every receive, and by no more than there were.",
+	"dead-letter":            "A message moves to the dead-letter queue after as many receives as its queue allows, and is then gone from its source.",
+	"empty-long-poll":        "A long poll must not come back empty while a message is there to be received.",
+	"duplicate-send":         "One request must store one message.",
+	"hold-overlap":           "A message in flight must not be handed out again before its visibility timeout ends.",
+	"deleted-returns":        "A message whose delete was acknowledged must not come back.",
+	"duplicate-send-fifo":    "A send to a FIFO queue, repeated or not, must be stored at most once.",
+	"dedup":                  "Sends with one deduplication id must be one message for five minutes, and new ones after that.",
+	"sequence":               "A message of a FIFO queue must have one sequence number that no other message of its group has.",
+	"sequence-order":         "A send that began after another had returned must have the higher sequence number.",
+	"fifo-order":             "A group's messages must come out in order: none while an earlier one of the group is there.",
+	"fifo-hold-overlap":      "A message of a FIFO queue in flight must not be handed out again before its visibility timeout ends.",
+	"deleted-returns-fifo":   "A message of a FIFO queue whose delete was acknowledged must not come back.",
+	"expired-handle-deletes": "A receipt handle whose time is over must delete nothing.",
+	"drains":                 "When the faults are over, every acknowledged message must be delivered and the queues run empty, in time.",
+	"sends-again":            "When the faults are over, sends to every queue must succeed again.",
+	"unexpected-exit":        "A program must not end itself unless its disk gave it a reason.",
+	"impossible-answer":      "An answer must be one that a correct service can give.",
+	"one-leader-per-term":    "At most one host may lead a raft group in a term.",
+	"equal-state":            "All replicas must be in the same state at the same place of their log.",
+	"journal-verifies":       "A journal on a disk that nothing was done to must be readable to its end.",
+}
+
+// plain says what a rule demands, or that it has no description.
+func plain(rule string) string {
+	if words := ruleWords[rule]; words != "" {
+		return words
+	}
+	return "The rule " + rule + " was broken."
+}
