@@ -12,5 +12,7 @@
 // hosts could not reach which), messages.go (which operations are about the same message) and breaches.go (what was
 // broken, and the operations to look at) each answer one question from them. story.go and telling.go turn the answers
 // into sentences, rules.go has the rules in plain words. page.go turns them into data for the page, whose style and
-// program are in the folder page: model.js, view.js, draw.js, panel.js, main.js, in that order.
+// program are in the folder page: model.js (the data), view.js (where things lie),
+// draw.js (the frame), hosts.js and operations.js (the lanes), overview.js (the whole run in small), panel.js (words beside
+// the picture), main.js (pointer and keys), in that order.
 package report

@@ -23,21 +23,6 @@ type message struct {
 	operations []int // positions in the history, rising
 }
 
-// title names a message in a sentence: by its body, which clients make up and a reader can tell apart, and its MessageID.
-func (m *message) title() string {
-	switch {
-	case len(m.bodies) > 0 && len(m.ids) > 0:
-		return shorten(m.bodies[0], bodyShown) + " (" + m.ids[0] + ")"
-	case len(m.bodies) > 0:
-		return shorten(m.bodies[0], bodyShown)
-	default:
-		return m.ids[0]
-	}
-}
-
-// bodyShown is how many bytes of a body a name shows.
-const bodyShown = 48
-
 // grouping joins names into sets: parent[i] leads from the i-th name towards the one that stands for its set.
 type grouping struct {
 	parent []int

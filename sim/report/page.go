@@ -26,6 +26,12 @@ var (
 	pageView string
 	//go:embed page/draw.js
 	pageDraw string
+	//go:embed page/hosts.js
+	pageHosts string
+	//go:embed page/operations.js
+	pageOperations string
+	//go:embed page/overview.js
+	pageOverview string
 	//go:embed page/panel.js
 	pagePanel string
 	//go:embed page/main.js
@@ -39,7 +45,7 @@ func (f *facts) timeline(w io.Writer, replay string) error {
 	if err != nil {
 		return fmt.Errorf("write timeline: %w", err)
 	}
-	program := strings.Join([]string{pageModel, pageView, pageDraw, pagePanel, pageMain}, "\n")
+	program := strings.Join([]string{pageModel, pageView, pageDraw, pageHosts, pageOperations, pageOverview, pagePanel, pageMain}, "\n")
 	_, err = strings.NewReplacer(
 		"{{TITLE}}", html.EscapeString(f.title()), "{{STYLE}}", pageStyle, "{{DATA}}", string(data), "{{PROGRAM}}", program,
 	).WriteString(w, pageHTML)
@@ -123,14 +129,14 @@ func (f *facts) data(replay string) *data {
 		d.Hosts = append(d.Hosts, row{h.name, h.role, h.zone})
 	}
 	for _, l := range f.lives {
-		d.Lives = append(d.Lives, row{l.host, l.number, micros(l.from), micros(l.to), long(l.ended), flag(l.crashed)})
+		d.Lives = append(d.Lives, row{l.host, l.number, micros(l.from), micros(l.to), long(l.ended), bit(l.crashed)})
 	}
 	groups := words{list: []string{}}
 	for _, name := range f.groupNames() {
 		groups.index(name)
 	}
 	for _, r := range f.reigns {
-		d.Reigns = append(d.Reigns, row{r.host, groups.index(r.group), r.term, micros(r.from), micros(r.to), micros(r.believed), flag(r.known), r.why})
+		d.Reigns = append(d.Reigns, row{r.host, groups.index(r.group), r.term, micros(r.from), micros(r.to), micros(r.believed), bit(r.known), r.why})
 	}
 	d.Groups = groups.list
 	for _, h := range f.holds {
@@ -138,7 +144,7 @@ func (f *facts) data(replay string) *data {
 	}
 	for i := range f.spans {
 		s := &f.spans[i]
-		d.Spans = append(d.Spans, row{s.kind, long(s.text), f.saysOf(s), micros(s.from), micros(s.to), orEmpty(s.on), orEmpty(s.and), s.rest, s.reach, flag(s.stays)})
+		d.Spans = append(d.Spans, row{s.kind, long(s.text), f.saysOf(s), micros(s.from), micros(s.to), orEmpty(s.on), orEmpty(s.and), s.rest, s.reach, bit(s.stays)})
 	}
 	for _, n := range f.notes {
 		d.Notes = append(d.Notes, row{micros(n.at), n.kind, long(n.text), orEmpty(n.hosts)})
@@ -195,7 +201,7 @@ func (f *facts) operations(d *data) {
 						continue
 					}
 				}
-				subjects = append(subjects, row{number, m.ReceiveCount, handles.index(m.Handle), flag(m.DamagedBody)})
+				subjects = append(subjects, row{number, m.ReceiveCount, handles.index(m.Handle), bit(m.DamagedBody)})
 			}
 		case len(f.messages.of[i]) > 0:
 			subjects = append(subjects, row{f.messages.of[i][0], 0, handles.index(op.Handle), 0})
@@ -288,7 +294,7 @@ func (f *facts) threadHost(name string) int {
 	return clients[number%len(clients)]
 }
 
-func flag(b bool) int {
+func bit(b bool) int {
 	if b {
 		return 1
 	}

@@ -14,7 +14,8 @@ type reign struct {
 	from  time.Duration
 	// to is when another host led in a later term, the host's program ended or it stood down, whichever was first.
 	to time.Duration
-	// believed is until when the host may have gone on believing that it led: not before to.
+	// believed is until when the host may have gone on believing that it led: not before to. While the story is read it
+	// is 0, or the moment from which on the host cannot have believed it.
 	believed time.Duration
 	// known says that believed is what the host itself has logged.
 	known bool
@@ -86,8 +87,8 @@ func (f *facts) begins(h int, group string, term uint64, at time.Duration) {
 		if r.why == "" {
 			r.to, r.why = at, f.hosts[h].name+" led in term "+strconv.FormatUint(term, 10)
 		}
-		if r.host == h && !r.known {
-			r.believed, r.known = at, true
+		if r.host == h && r.believed == 0 {
+			r.believed = at
 		}
 	}
 	f.reigns = append(f.reigns, reign{host: h, group: group, term: term, from: at, to: f.end})
@@ -115,8 +116,8 @@ func (f *facts) endsAll(h int, at time.Duration) {
 		if r.why == "" {
 			r.to, r.why = at, "its program ended"
 		}
-		if !r.known && r.believed == 0 { // later ends are of later incarnations
-			r.believed, r.known = at, r.to == at
+		if r.believed == 0 { // later ends are of later incarnations
+			r.believed = at
 		}
 	}
 }
@@ -143,7 +144,7 @@ func (f *facts) findBelief(r *reign) {
 		}
 	}
 	if r.believed > 0 {
-		until = min(until, r.believed) // its program ended
+		until = min(until, r.believed)
 	}
 	r.believed = max(until, r.to)
 }

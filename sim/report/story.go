@@ -195,7 +195,10 @@ func (f *facts) tellFaults() []string {
 		}
 	}
 	all := len(told)
-	if all == 0 {
+	switch {
+	case all == 0 && len(f.breaches) == 0:
+		return []string{"## No fault happened"}
+	case all == 0:
 		return []string{"## No fault had happened until then"}
 	}
 	slices.SortStableFunc(told, func(a, b int) int {

@@ -88,7 +88,11 @@ func (f *facts) saysOf(s *span) string {
 	for i := range f.result.Scenario.Faults {
 		fault := &f.result.Scenario.Faults[i]
 		if text, _, _ := strings.Cut(s.text, " = "); fault.Kind == s.kind && fault.String() == text {
-			words := strings.Fields(s.says)
+			says := s.says
+			if s.stays {
+				says, _, _ = strings.Cut(says, "; it comes back")
+			}
+			words := strings.Fields(says)
 			for i, word := range words {
 				switch strings.TrimSuffix(word, "-th") {
 				case "Arg":
@@ -278,6 +282,9 @@ func (f *facts) tellReceived(op *linearizability.Operation, focus []int) string 
 	}
 	return shorten(strings.Join(named, ", "), 2*lineTextMax)
 }
+
+// bodyShown is how many bytes of a body a sentence shows.
+const bodyShown = 48
 
 // nameOf names a message by its MessageID and, if it is known, its body.
 func (f *facts) nameOf(id string) string {

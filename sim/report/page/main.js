@@ -42,15 +42,20 @@ function lookAt(op, message) {
   changed();
 }
 
+// AFTERMATH is how much is shown of the time between the operations of a broken rule and the moment it was certain.
+const AFTERMATH = 10e6;
+
 function selectBreach(i, zooms) {
   const b = breaches[i];
   state.breach = i;
   state.selected = b;
   state.messages = new Set(b.messages);
-  state.at = b.at;
+  pin();
+  layOut();
+  state.at = b.ops.length ? b.to : b.at; // what is noticed late has happened about then
   if (zooms) {
-    const marks = markedOps();
-    const from = Math.min(b.from, b.at, ...marks.map((op) => op.from)), to = Math.max(b.to, b.at, ...marks.map((op) => op.to));
+    let from = b.from, to = Math.max(b.to, Math.min(b.at, b.to + AFTERMATH));
+    for (const op of markedOps()) { from = Math.min(from, op.from); to = Math.max(to, op.to); }
     zoomTo(from, to);
   }
   changed();
@@ -234,7 +239,7 @@ function nextBreach(by) {
 }
 
 function clear() {
-  Object.assign(state, { selected: null, breach: null, messages: new Set(), at: null, text: '', queue: '', kind: '', outcome: '', only: '' });
+  Object.assign(state, { selected: null, breach: null, messages: new Set(), pinned: new Set(), at: null, text: '', queue: '', kind: '', outcome: '', only: '' });
   for (const id of ['text', 'queue', 'kind', 'outcome', 'lane']) $(id).value = '';
   filter();
   changed();

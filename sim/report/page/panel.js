@@ -189,7 +189,7 @@ function drawLegend() {
     ['background:var(--send)', 'send'], ['background:var(--receive)', 'receive'], ['background:linear-gradient(transparent 40%, var(--empty) 40% 60%, transparent 60%)', 'empty receive'],
     ['background:var(--delete)', 'delete'], ['background:var(--other)', 'other operations'], ['background:var(--failed)', 'failed'],
     [`${stripes('unknown')}border-left:3px solid var(--unknown)`, 'outcome unknown'],
-    ['background:var(--life);border-left:2px solid var(--life-edge)', 'host is up'], [`${stripes('down')}`, 'down'],
+    ['background:var(--life);border-left:2px solid var(--life-edge)', 'up (an edge: it started)'], [`${stripes('down')}`, 'down'],
     [`background:${groupColour(0)}`, 'leads a group (striped: may still believe it)'], ['background:var(--vip)', 'virtual IP'],
     ['background:var(--network)', 'network fault'], ['background:var(--process)', 'process'], ['background:var(--disk)', 'disk'], ['background:var(--clock)', 'clock'],
     ['width:0;height:0;border:6px solid transparent;border-top:0;border-bottom-color:var(--warning);border-radius:0', 'warning'],

@@ -8,6 +8,7 @@ const state = {
   selected: null, // a thing: op, life, reign, hold, span, note, breach
   breach: null, // the one whose operations are marked
   messages: new Set(), // those whose operations are marked
+  pinned: new Set(), // client threads that are shown above the hosts
   at: null, // the moment that the panel tells of
   lane: 0, // the one chosen by keys
   pointer: null, hover: null, brush: null,
@@ -90,7 +91,8 @@ function threadLane(thread) {
 }
 const allLanes = [...hosts.map(hostLane), ...threads.map(threadLane)];
 
-// layOut puts the lanes that pass the filter below one another.
+// layOut puts the lanes that pass the filter below one another, those of the threads that met a broken rule first: what
+// they did and what the hosts did is to be seen at once.
 function layOut() {
   const only = state.only;
   lanes = allLanes.filter((lane) => {
@@ -100,13 +102,15 @@ function layOut() {
     const host = hosts.find((h) => h.name === only);
     return host !== undefined && (host.role !== 'client' || lane.thread.host === host.i);
   });
+  const isPinned = (lane) => lane.thread !== undefined && state.pinned.has(lane.thread.i);
+  lanes = [...lanes.filter(isPinned), ...lanes.filter((lane) => !isPinned(lane))];
   let y = 4;
   let part = '';
   for (const lane of lanes) {
     lane.heading = '';
-    const mine = lane.host ? 'hosts' : 'threads';
+    const mine = isPinned(lane) ? 'Threads that met it' : lane.host ? 'Hosts' : state.pinned.size ? 'Other threads' : 'Client threads';
     if (mine !== part) {
-      lane.heading = lane.host ? 'Hosts' : 'Client threads';
+      lane.heading = mine;
       y += HEADING;
       part = mine;
     }
@@ -182,6 +186,12 @@ function marked(op) {
   if (state.breach !== null && breachOps[state.breach].has(op.i)) return true;
   return op.subjects.some((s) => state.messages.has(s.message));
 }
+// pin chooses the threads that are shown above the hosts.
+const PINNED_MAX = 8;
+function pin() {
+  state.pinned = new Set([...new Set(markedOps().map((op) => op.thread))].slice(0, PINNED_MAX));
+}
+
 // markedOps are the operations on the messages looked at, in order of their calls.
 function markedOps() {
   const found = new Set();
