@@ -220,8 +220,13 @@ func heal(r *run, a *activeFault) {
 	r.countHeld(a)
 }
 
-// countHeld notes that a fault of the network happened if packets were held back during it.
+// countHeld notes that a fault that holds packets back has happened if there were any.
 func (r *run) countHeld(a *activeFault) {
+	switch a.Kind {
+	case Cut, CutOneWay, Ring, ZoneOutage, Clog, NoPeer:
+	default:
+		return
+	}
 	if r.world.HeldPackets() > a.held {
 		r.happened[a.Kind]++
 	}

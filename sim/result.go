@@ -182,6 +182,9 @@ var diskProbes = map[string]FaultKind{
 
 // probes adds to the faults that happened those whose effect the disks and the network have counted.
 func (r *run) probes() {
+	for _, a := range r.active {
+		r.countHeld(a)
+	}
 	for _, m := range r.members {
 		if m.disk == nil {
 			continue

@@ -20,6 +20,8 @@ type Options struct {
 	Expect []world.Record
 	// Log, if not nil, receives what the programs write.
 	Log func(at time.Duration, host string, p []byte)
+	// interfere lets tests disturb a run.
+	interfere func(w *world.World)
 	// Progress, if not nil, is called now and then, from the goroutine of Run, with the virtual time.
 	Progress func(at time.Duration)
 }
@@ -88,6 +90,9 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	defer r.world.Close()
 	if options.Record {
 		r.world.Trace().Record()
+	}
+	if options.interfere != nil {
+		options.interfere(r.world)
 	}
 	if options.Expect != nil {
 		r.world.Trace().Expect(options.Expect)

@@ -11,7 +11,14 @@ import (
 // Zeller and Hildebrandt 2002), then fewer queues and threads, then a shorter faulty phase. It runs the scenario at most
 // runsMax times. progress is called after every run. The result is the smallest failing run.
 func Shrink(s *Scenario, rule string, program *wasi.Program, runsMax int, progress func(run int, faults int, failed bool)) (*Result, error) {
-	k := &shrinker{rule: rule, program: program, left: runsMax, progress: progress}
+	k := &shrinker{
+		rule: rule, left: runsMax, progress: progress,
+		run: func(s *Scenario) (*Result, error) { return Run(s, program, Options{}) },
+	}
+	return k.shrink(s)
+}
+
+func (k *shrinker) shrink(s *Scenario) (*Result, error) {
 	first, err := k.try(s)
 	if err != nil || first == nil {
 		return nil, err
@@ -32,7 +39,7 @@ func Shrink(s *Scenario, rule string, program *wasi.Program, runsMax int, progre
 
 type shrinker struct {
 	rule     string
-	program  *wasi.Program
+	run      func(s *Scenario) (*Result, error)
 	left     int
 	runs     int
 	progress func(run, faults int, failed bool)
@@ -46,7 +53,7 @@ func (k *shrinker) try(s *Scenario) (*Result, error) {
 	}
 	k.left--
 	k.runs++
-	result, err := Run(s, k.program, Options{})
+	result, err := k.run(s)
 	if err != nil {
 		return nil, err
 	}

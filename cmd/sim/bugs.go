@@ -92,7 +92,7 @@ func (c *bugsCommand) Run(cli *commands) error {
 }
 
 func (c *bugsCommand) hunt(cli *commands, bug bugs.Bug) (*sim.Catch, error) {
-	program, stop, err := cli.loadBugged(c.Source, bug.Name)
+	program, stop, err := cli.loadBugged(c.Source, bug)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +106,15 @@ func (c *commands) loadWith(bug string) (program *loaded, stop func(), err error
 	if bug == "" {
 		return c.load()
 	}
-	return c.loadBugged(".", bug)
+	planted, err := bugs.Named(bug)
+	if err != nil {
+		return nil, nil, &exitError{exitUsage, err.Error()}
+	}
+	return c.loadBugged(".", planted)
 }
 
-// loadBugged builds the product with bugs and loads it.
-func (c *commands) loadBugged(source string, names ...string) (program *loaded, stop func(), err error) {
+// loadBugged builds the product with a bug, and what it needs besides, and loads it.
+func (c *commands) loadBugged(source string, bug bugs.Bug) (program *loaded, stop func(), err error) {
 	work, err := os.MkdirTemp("", "chasqui-bugs-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a folder to build in: %w", err)
@@ -122,7 +126,7 @@ func (c *commands) loadBugged(source string, names ...string) (program *loaded, 
 	}()
 	bugged := *c
 	bugged.Program = filepath.Join(work, programName)
-	if err := bugs.Build(source, work, bugged.Program, names...); err != nil {
+	if err := bugs.Build(source, work, bugged.Program, append(bug.With, bug.Name)...); err != nil {
 		return nil, nil, err
 	}
 	return bugged.load()

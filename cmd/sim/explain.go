@@ -11,7 +11,7 @@ import (
 )
 
 type explainCommand struct {
-	Folder string `arg:"" optional:"" help:"The folder of a kept failure; without it, the kinds of faults are listed." type:"path"`
+	Folder string `arg:"" optional:"" help:"The folder of a kept failure; without it, the scenarios and the kinds of faults are listed." type:"path"`
 	Seed   uint64 `help:"Print the scenario that this seed draws, as JSON, without running it."`
 }
 
@@ -19,7 +19,7 @@ type explainCommand struct {
 func (*explainCommand) Help() string {
 	return `Examples:
 
-    sim explain                          the faults that seeds are made of
+    sim explain                          the scenarios that have names, and the faults that seeds are made of
     sim explain --seed 7 > scenario.json the scenario of a seed, to change by hand and replay
     sim explain sim-failures/seed-7      the story of a failure`
 }
@@ -31,6 +31,11 @@ func (c *explainCommand) Run() error {
 		return sim.Draw(c.Seed).Write(os.Stdout)
 	case c.Folder == "":
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "SCENARIO\t")
+		for _, s := range sim.NamedScenarios() {
+			fmt.Fprintf(table, "%s\t%s\n", s.Name, s.Says)
+		}
+		fmt.Fprintln(table, "\nFAULT\t")
 		for _, f := range sim.FaultKinds() {
 			fmt.Fprintf(table, "%s\t%s\n", f.Kind, f.Says)
 		}

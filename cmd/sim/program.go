@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"chasqui/sim"
 	"chasqui/sim/wasi"
@@ -62,13 +65,20 @@ func (c *commands) load() (program *loaded, stop func(), err error) {
 	return &loaded{Program: compiled, hash: fmt.Sprintf("%x", sha256.Sum256(wasm))[:12], path: path}, stop, nil
 }
 
-// scenario returns that of a seed, of a scenario file, or of a folder of a kept failure.
+// scenario returns that of a seed, of a scenario file, of a folder of a kept failure, or of a name.
 func scenario(seed uint64, from string) (*sim.Scenario, error) {
 	if from == "" {
 		return sim.Draw(seed), nil
 	}
-	if info, err := os.Stat(from); err == nil && info.IsDir() {
+	switch info, err := os.Stat(from); {
+	case err == nil && info.IsDir():
 		from = filepath.Join(from, "config.json")
+	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(from, "./"):
+		s, err := sim.Named(from)
+		if err != nil {
+			return nil, &exitError{exitUsage, err.Error()}
+		}
+		return s, nil
 	}
 	file, err := os.Open(from)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 type replayCommand struct {
-	From string `arg:"" optional:"" help:"A scenario file, or the folder of a kept failure." type:"path"`
+	From string `arg:"" optional:"" help:"A scenario: its name (see: sim explain), a file, or the folder of a kept failure."`
 	Seed uint64 `help:"The seed, if there is no file."`
 	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Logs bool   `help:"Print what the programs log."`
@@ -25,7 +25,8 @@ func (*replayCommand) Help() string {
 
     sim replay --seed 7
     sim replay sim-failures/seed-7 --logs
-    sim replay scenario.json --keep out`
+    sim replay split-brain --keep out
+    sim replay scenario.json --logs`
 }
 
 // Run replays one run.

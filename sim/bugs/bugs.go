@@ -34,6 +34,8 @@ type Bug struct {
 	Rule string
 	// Also are rules that may be broken first, or beside it, for the same reason.
 	Also []string
+	// With are the aids that it is planted with.
+	With []string
 	// Aid marks what is no bug: it must never be found. Rule is empty.
 	Aid bool
 }

@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"chasqui/sim/workload"
+)
+
+// NamedScenario is a scenario that was written down to be looked at.
+type NamedScenario struct {
+	Name, Says string
+	faults     []Fault
+}
+
+// namedScenarios are in order of their names.
+var namedScenarios = []NamedScenario{
+	{
+		Name: "balancer-split", Says: "the balancers lose sight of each other: both hold the virtual IP, and clients still get served",
+		faults: []Fault{{At: 8 * time.Second, For: 8 * time.Second, Kind: NoPeer}},
+	},
+	{
+		Name: "half-deaf-leader", Says: "the leader of a slot is heard by all and hears nobody: it must give up, or it would block the slot for ever",
+		faults: []Fault{{At: 8 * time.Second, For: 10 * time.Second, Kind: CutOneWay, On: allBut("backend-1"), And: []string{"backend-1"}}},
+	},
+	{
+		Name: "hung-disk", Says: "the disk of a slot's leader stops answering and never recovers",
+		faults: []Fault{{At: 8 * time.Second, Kind: HungDisk, On: []string{leaderPrefix + slotGroup(0)}, Stays: true}},
+	},
+	{
+		Name: "leader-dies", Says: "the machine that leads a slot loses power and comes back five seconds later",
+		faults: []Fault{{At: 8 * time.Second, For: 5 * time.Second, Kind: Power, On: []string{leaderPrefix + slotGroup(0)}}},
+	},
+	{
+		Name: "lost-disk", Says: "a backend host comes back on an empty disk and rejoins",
+		faults: []Fault{{At: 8 * time.Second, For: 2 * time.Second, Kind: Wipe, On: []string{"backend-2"}}},
+	},
+	{
+		Name: "power-cut", Says: "all machines lose power at once",
+		faults: []Fault{{At: 10 * time.Second, For: 2 * time.Second, Kind: PowerAll}},
+	},
+	{
+		Name: "split-brain", Says: "the leader of a slot is cut off with one frontend and one client on its side: two hosts believe that they lead",
+		faults: []Fault{{
+			At: 8 * time.Second, For: 10 * time.Second, Kind: Cut, On: []string{"backend-1", "frontend-1", "client-1"},
+			And: []string{"backend-2", "backend-3", "frontend-2", "client-2", "metadata-1", "metadata-2", "metadata-3"},
+		}},
+	},
+}
+
+// NamedScenarios returns all scenarios that have a name, in order of names.
+func NamedScenarios() []NamedScenario { return slices.Clone(namedScenarios) }
+
+// Named returns the scenario of that name, with a small cluster and a steady workload.
+func Named(name string) (*Scenario, error) {
+	i := slices.IndexFunc(namedScenarios, func(s NamedScenario) bool { return s.Name == name })
+	if i < 0 {
+		var names []string
+		for _, s := range namedScenarios {
+			names = append(names, s.Name)
+		}
+		return nil, fmt.Errorf("there is no scenario called %q; there are: %s", name, strings.Join(names, ", "))
+	}
+	s := SteadyScenario()
+	s.Name, s.Faults = name, slices.Clone(namedScenarios[i].faults)
+	return s, nil
+}
+
+// SteadyScenario is a small cluster under a steady load of about fifty requests per second, without any fault.
+func SteadyScenario() *Scenario {
+	return &Scenario{
+		Seed: 1, Topology: smallTopology(), FaultyPhase: 20 * time.Second, Recovery: recoveryTime,
+		Network: Network{Near: 80 * time.Microsecond, Far: 400 * time.Microsecond, Jitter: 40 * time.Microsecond},
+		Workload: workload.Plan{
+			Queues: []workload.Queue{{Name: "orders", VisibilitySeconds: 5}, {Name: "payments.fifo", VisibilitySeconds: 5}},
+			Producers: []workload.Producer{
+				{Queue: "orders", Rate: 10, BatchMax: 1, BodyBytesMin: 50, BodyBytesMax: 500},
+				{Queue: "orders", Rate: 5, BatchMax: 10, BodyBytesMin: 50, BodyBytesMax: 500},
+				{Queue: "payments.fifo", Rate: 8, BatchMax: 3, BodyBytesMin: 50, BodyBytesMax: 500, Groups: 3},
+			},
+			Consumers: []workload.Consumer{
+				{Queue: "orders", Max: 10, WaitSeconds: 5, ThinkMs: 50},
+				{Queue: "orders", Max: 1, WaitSeconds: 5, ThinkMs: 50},
+				{Queue: "payments.fifo", Max: 10, WaitSeconds: 5, ThinkMs: 50},
+				{Queue: "payments.fifo", Max: 3, WaitSeconds: 5, ThinkMs: 50, BatchDelete: true},
+			},
+		},
+	}
+}
+
+func smallTopology() Topology {
+	return Topology{Balancers: 2, Frontends: 2, Metadata: 3, Backends: 3, Clients: 2, Zones: 3, Slots: 2, SegmentBytes: segmentBytes}
+}
+
+func allBut(name string) []string {
+	var names []string
+	topology := smallTopology()
+	for _, h := range topology.hosts() {
+		if h.name != name {
+			names = append(names, h.name)
+		}
+	}
+	return names
+}
