@@ -32,8 +32,8 @@ const (
 	beforeBreach = 2 * time.Second
 )
 
-// findBreaches orders the violations: those of safety before those that may only be their consequences, and by time.
-// Messages must have been grouped.
+// findBreaches orders the violations by time, but those that say that the cluster did not recover come last: often they
+// are only consequences. Messages must have been grouped.
 func (f *facts) findBreaches() {
 	for _, v := range f.result.Violations {
 		b := breach{Violation: v, at: time.Duration(v.AtMs) * time.Millisecond}
@@ -58,13 +58,8 @@ func (f *facts) findBreaches() {
 	})
 }
 
-// rank puts broken promises before a program's end, and that before a cluster that does not recover: often the later ones
-// come of the earlier.
 func rank(rule string) int {
-	switch rule {
-	case "drains", "sends-again":
-		return 2
-	case "unexpected-exit":
+	if rule == "drains" || rule == "sends-again" {
 		return 1
 	}
 	return 0

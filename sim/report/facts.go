@@ -108,7 +108,7 @@ func (f *facts) indexes(names []string) []int {
 
 // side names one side of a fault in a sentence: everybody else if it is all but the other side.
 func (f *facts) side(hosts, others []int) string {
-	if len(hosts) > 1 && slices.Equal(hosts, f.others(others)) {
+	if len(hosts) > len(others) && slices.Equal(hosts, f.others(others)) {
 		return "everybody else"
 	}
 	return f.names(hosts)

@@ -42,26 +42,29 @@ func (f *facts) findLives() {
 	}
 }
 
-// lifeAt returns the life that a host lived at a moment, nil if it was down.
-func (f *facts) lifeAt(h int, at time.Duration) *life {
-	for i := range f.lives {
-		if l := &f.lives[i]; l.host == h && l.from <= at && (at < l.to || l.ended == "") {
-			return l
-		}
-	}
-	return nil
+// down is a time in which a host did not run though it had been started before.
+type down struct {
+	host     int
+	from, to time.Duration
 }
 
-// down returns the hosts that did not run at a moment though they had been started before.
-func (f *facts) down(at time.Duration) []int {
-	seen := make([]bool, len(f.hosts))
-	for _, l := range f.lives {
-		seen[l.host] = seen[l.host] || l.from <= at
-	}
-	var all []int
+// downs returns when hosts were down between two moments, host by host; the times are those of the whole downs.
+func (f *facts) downs(from, to time.Duration) []down {
+	var all []down
 	for h := range f.hosts {
-		if seen[h] && f.lifeAt(h, at) == nil {
-			all = append(all, h)
+		var before *life
+		for i := range f.lives {
+			l := &f.lives[i]
+			if l.host != h {
+				continue
+			}
+			if before != nil && before.to <= to && l.from >= from && l.from > before.to {
+				all = append(all, down{h, before.to, l.from})
+			}
+			before = l
+		}
+		if before != nil && before.ended != "" && before.to <= to {
+			all = append(all, down{h, before.to, f.end})
 		}
 	}
 	return all

@@ -201,10 +201,11 @@ func (f *facts) operations(d *data) {
 						continue
 					}
 				}
-				subjects = append(subjects, row{number, m.ReceiveCount, handles.index(m.Handle), bit(m.DamagedBody)})
+				subjects = append(subjects, row{number, m.ReceiveCount, handles.index(m.Handle), bit(m.DamagedBody), f.copyNumber(number, m.MessageID)})
 			}
 		case len(f.messages.of[i]) > 0:
-			subjects = append(subjects, row{f.messages.of[i][0], 0, handles.index(op.Handle), 0})
+			number := f.messages.of[i][0]
+			subjects = append(subjects, row{number, 0, handles.index(op.Handle), 0, f.copyNumber(number, op.MessageID)})
 		}
 		d.Ops = append(d.Ops, row{
 			threads.index(op.Client), kinds.index(string(op.Kind)), queues.index(shorten(op.Queue, nameMax)), micros(time.Duration(op.Call)),
@@ -213,6 +214,14 @@ func (f *facts) operations(d *data) {
 		})
 	}
 	d.Kinds, d.Outcomes, d.Queues, d.Texts = orEmpty(kinds.list), orEmpty(outcomes.list), orEmpty(queues.list), orEmpty(texts.list)
+}
+
+// copyNumber is the place of a MessageID among those of a message, from 1; 0 if it has only one or the id is not known.
+func (f *facts) copyNumber(message int, id string) int {
+	if ids := f.messages.all[message].ids; len(ids) > 1 {
+		return slices.Index(ids, id) + 1
+	}
+	return 0
 }
 
 // details are the parts of an operation that the page shows as they are.

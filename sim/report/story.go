@@ -244,15 +244,21 @@ func (f *facts) tellOperations() []string {
 	}
 	b := &f.breaches[0]
 	all := f.shows(b)
-	told, rest := all, 0
+	told := all
 	switch {
 	case len(all) <= operationsTold:
-	case len(b.operations) < operationsTold:
-		told, rest = b.operations, len(all)-len(b.operations)
+	case len(b.operations) <= operationsTold: // and the first of the others, until there are enough
+		told = slices.Clone(b.operations)
+		for _, i := range all {
+			if len(told) < operationsTold && !slices.Contains(b.operations, i) {
+				told = append(told, i)
+			}
+		}
+		slices.Sort(told)
 	default:
-		told = slices.Concat(all[:operationsTold/2], all[len(all)-operationsTold/2:])
-		rest = len(all) - len(told)
+		told = slices.Concat(b.operations[:2], b.operations[len(b.operations)-(operationsTold-2):])
 	}
+	rest := len(all) - len(told)
 	lines := []string{"## The operations that show it"}
 	for _, i := range told {
 		lines = append(lines, "- "+f.tellOperation(i, b.messages))

@@ -40,6 +40,24 @@ func lost() *sim.Result {
 	return r
 }
 
+// copied is a run in which one send became three messages, each received and deleted.
+func copied() *sim.Result {
+	r := deposed()
+	r.History = []linearizability.Operation{{ID: 0, Client: "producer-1", Kind: linearizability.Send, Queue: "mail", Call: int64(9 * time.Second),
+		Return: int64(13 * time.Second), Outcome: linearizability.OK, Body: "producer-1/2.0", MessageID: "copy-1", Tries: 2}}
+	for i, id := range []string{"copy-1", "copy-2", "copy-3"} {
+		begin := int64(14*time.Second) + int64(i)*int64(time.Second)
+		op := linearizability.Operation{ID: 2*i + 1, Client: "consumer-1", Kind: linearizability.Receive, Queue: "mail", Call: begin, Return: begin + int64(20*ms),
+			Outcome: linearizability.OK, Messages: []linearizability.Message{{MessageID: id, Body: "producer-1/2.0", Handle: "h-" + id, ReceiveCount: 1}}}
+		done := linearizability.Operation{ID: 2*i + 2, Client: "consumer-1", Kind: linearizability.Delete, Queue: "mail", Call: op.Return, Return: op.Return + int64(10*ms),
+			Outcome: linearizability.OK, MessageID: id, Handle: "h-" + id}
+		r.History = append(r.History, op, done)
+	}
+	r.Violations = []sim.Violation{{Rule: "duplicate-send", Operations: []int{0, 3},
+		Text: `"producer-1/2.0" was sent to mail in 2 request(s) and became 3 messages, copy-1 and copy-2 among them`}}
+	return r
+}
+
 // repeated is a run that differs from its repetition.
 func repeated() *sim.Result {
 	r := deposed()
@@ -56,7 +74,7 @@ func passed() *sim.Result {
 }
 
 func TestStoriesAreAsTheyWere(t *testing.T) {
-	for name, r := range map[string]*sim.Result{"deposed": deposed(), "crashed": crashed(), "lost": lost(), "repeated": repeated(), "passed": passed()} {
+	for name, r := range map[string]*sim.Result{"deposed": deposed(), "crashed": crashed(), "copied": copied(), "lost": lost(), "repeated": repeated(), "passed": passed()} {
 		t.Run(name, func(t *testing.T) {
 			var got strings.Builder
 			require.NoError(t, Story(&got, r, "make sim SEED=42"))

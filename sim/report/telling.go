@@ -69,6 +69,9 @@ func (f *facts) tellSpan(s *span) string {
 		text += " to " + seconds(s.to)
 	}
 	text += ": " + shorten(s.text, lineTextMax)
+	if s.kind == sim.ZoneOutage {
+		text += " = " + f.names(s.on)
+	}
 	if s.rest == restAnd {
 		text += " / everybody else"
 	}
@@ -168,36 +171,31 @@ func (f *facts) tellReigns(group string, until time.Duration) string {
 	return text
 }
 
-// tellReach tells who was out of reach for whom in the focus.
+// reachTextMax bounds how much is said about who reached whom, in bytes.
+const reachTextMax = 800
+
+// tellReach tells who was out of reach for whom in the focus, and when if not all of the time.
 func (f *facts) tellReach() string {
 	from, to, _ := f.focus()
 	if len(f.breaches) == 0 {
 		from = to
 	}
 	var told []string
-	for i := range f.spans {
-		s := &f.spans[i]
-		if !s.active(from, to) || !s.lasts() || len(s.on) == 0 {
-			continue
+	tell := func(text string, begin, end time.Duration) {
+		if begin > from || end < to {
+			text += " (" + seconds(begin) + " to " + seconds(end) + ")"
 		}
-		on, others := f.side(s.on, s.and), f.side(s.and, s.on)
-		switch s.reach {
-		case reachNone:
-			if s.kind == sim.NoPeer {
-				told = append(told, on+" could not reach each other")
-			} else {
-				told = append(told, on+" and "+others+" could not reach each other")
-			}
-		case reachBack:
-			told = append(told, "packets from "+on+" to "+others+" did not arrive")
-		case reachRing:
-			told = append(told, "each of "+on+" reached only its two neighbours")
-		case reachStill:
-			told = append(told, on+" stood still")
-		}
+		told = append(told, text)
 	}
-	if down := f.down(to); len(down) > 0 {
-		told = append(told, f.names(down)+" did not run")
+	for _, d := range f.downs(from, to) {
+		tell(f.hosts[d.host].name+" did not run", d.from, d.to)
+	}
+	for i := range f.spans {
+		if s := &f.spans[i]; s.lasts() && len(s.on) > 0 && s.active(from, to) {
+			if text := f.tellUnreached(s); text != "" {
+				tell(text, s.from, s.to)
+			}
+		}
 	}
 	when := "From " + seconds(from) + " to " + seconds(to) + ": "
 	if from == to {
@@ -206,7 +204,25 @@ func (f *facts) tellReach() string {
 	if len(told) == 0 {
 		return when + "all hosts ran and could reach each other."
 	}
-	return when + strings.Join(told, "; ") + "."
+	return when + shorten(strings.Join(told, "; "), reachTextMax) + "."
+}
+
+// tellUnreached tells whom a fault kept from whom; empty if it kept nobody from anybody.
+func (f *facts) tellUnreached(s *span) string {
+	on, others := f.side(s.on, s.and), f.side(s.and, s.on)
+	switch {
+	case s.kind == sim.NoPeer:
+		return on + " could not reach each other"
+	case s.reach == reachNone:
+		return on + " and " + others + " could not reach each other"
+	case s.reach == reachBack:
+		return "packets from " + on + " to " + others + " did not arrive"
+	case s.reach == reachRing:
+		return "each of " + on + " reached only its two neighbours"
+	case s.reach == reachStill:
+		return on + " stood still"
+	}
+	return ""
 }
 
 // verbs are what operations are called in sentences.
@@ -292,8 +308,12 @@ func (f *facts) nameOf(id string) string {
 	if !ok || id == "" {
 		return "an unknown message"
 	}
-	if bodies := f.messages.all[number].bodies; len(bodies) > 0 {
-		return shorten(bodies[0], bodyShown)
+	m := &f.messages.all[number]
+	switch {
+	case len(m.bodies) == 0:
+		return id
+	case len(m.ids) > 1: // copies
+		return shorten(m.bodies[0], bodyShown) + " = " + id
 	}
-	return id
+	return shorten(m.bodies[0], bodyShown)
 }

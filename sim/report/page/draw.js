@@ -71,11 +71,13 @@ function fitted(text, room) {
   return letters >= 3 ? `${text.slice(0, letters)}…` : '';
 }
 
-// label writes a text into a box, from the part of the box that is in view.
-function label(text, box, ink) {
+// label writes a text into a box, from the part of the box that is in view: the first of several that has room there, or
+// the beginning of the last.
+function label(texts, box, ink) {
   const left = Math.max(box.x, GUTTER) + 4;
   const room = Math.min(box.x + box.width, view.width) - left - 2;
-  const t = fitted(text, room);
+  const all = [].concat(texts);
+  const t = all.map((text) => fitted(text, room)).find((text, k) => text === all[k]) || fitted(all[all.length - 1], room);
   if (!t) return;
   g.fillStyle = ink;
   g.fillText(t, left, box.y + box.height / 2 + 0.5);

@@ -94,9 +94,9 @@ function drawReign(reign, box) {
     g.setLineDash([3, 2]);
     g.strokeRect(x + 0.5, box.y + 0.5, Math.max(1, width - 1), box.height - 1);
     g.setLineDash([]);
-    label(reign.known ? 'still believes it' : 'may still believe it', { ...box, x, width }, colour.ink);
+    label(reign.known ? ['still believes it', 'believes it'] : ['may still believe it', 'may believe', '?'], { ...box, x, width }, colour.ink);
   }
-  label(`leads ${data.groups[reign.group]}, term ${reign.term}`, sure, colour.ink);
+  label([`leads ${data.groups[reign.group]}, term ${reign.term}`, `${data.groups[reign.group]}, term ${reign.term}`, data.groups[reign.group]], sure, colour.ink);
 }
 
 function drawSpan(span, box, host) {
@@ -120,9 +120,11 @@ function drawSpan(span, box, host) {
     g.strokeStyle = name;
     g.strokeRect(box.x + 0.5, box.y + 0.5, Math.max(1, box.width - 1), box.height - 1);
   }
-  const text = spanLabel(span, host.i);
+  const room = Math.min(box.x + box.width, view.width) - Math.max(box.x, GUTTER) - 8;
+  const long = spanLabel(span, host.i);
+  const text = fitted(long, room) === long ? long : span.kind;
   if (other) {
-    const t = fitted(text, Math.min(box.x + box.width, view.width) - Math.max(box.x, GUTTER) - 8);
+    const t = fitted(text, room);
     if (t) {
       g.fillStyle = colour.ground;
       g.fillRect(Math.max(box.x, GUTTER) + 2, box.y + 1, g.measureText(t).width + 4, box.height - 2);

@@ -42,7 +42,7 @@ for (const op of ops) {
   op.queueName = data.queues[op.queue];
   op.error = data.texts[op.error];
   op.details = data.texts[op.details];
-  op.subjects = named(op.subjects, 'message', 'count', 'handle', 'damaged');
+  op.subjects = named(op.subjects, 'message', 'count', 'handle', 'damaged', 'copy');
   op.slice = 0;
   op.slices = 1;
 }

@@ -42,7 +42,7 @@ function drawOp(op, box, dimmed, mine) {
   }
   if (box.width > 34 && op.slices < 2 && !isEmptyReceive(op)) {
     const shift = op.outcome === 'failed' ? 6 : op.outcome === 'unknown' ? 2 : 0;
-    label(opTitle(op), { ...box, x: box.x + shift, width: box.width - shift, height }, op.outcome === 'unknown' ? colour.ink : colour.ground);
+    label([opTitle(op), verb(op)], { ...box, x: box.x + shift, width: box.width - shift, height }, op.outcome === 'unknown' ? colour.ink : colour.ground);
   }
   g.globalAlpha = 1;
   if (mine) {

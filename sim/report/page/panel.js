@@ -85,12 +85,12 @@ function messageStory(message) {
     const s = op.subjects.find((x) => x.message === message);
     const key = state.breach !== null && breachOps[state.breach].has(op.i);
     const text = `${verb(op)} by ${threads[op.thread].name}: ${op.outcome}${op.error ? ` (${op.error})` : ''}`
-      + `${s.count ? `, receive count ${s.count}` : ''}${s.handle ? `, handle ${s.handle}` : ''}${s.damaged ? ', damaged' : ''}${op.tries > 1 ? `, ${op.tries} tries` : ''}`;
+      + `${s.copy ? `, copy ${s.copy}` : ''}${s.count ? `, receive count ${s.count}` : ''}${s.handle ? `, handle ${s.handle}` : ''}${s.damaged ? ', damaged' : ''}${op.tries > 1 ? `, ${op.tries} tries` : ''}`;
     list.append(element('li', {}, element('button', {
       type: 'button', style: `border-left-color: ${opColour(op)}`, 'aria-pressed': String(state.selected === op), onclick: () => { select(op, { keep: true }); reveal(op); },
     }, element('span', { class: 'when' }, `${k + 1}. ${seconds(op.from)} to ${seconds(op.to)}`), element('span', { class: key ? 'key' : '' }, text))));
   });
-  const parts = [element('h2', {}, `Message ${messageShort(message)}`), element('p', { class: 'soft' }, m.ids.length ? `MessageID ${m.ids.join(', ')}` : 'no MessageID is known')];
+  const parts = [element('h2', {}, `Message ${messageShort(message)}`), element('p', { class: 'soft' }, m.ids.length ? m.ids.length > 1 ? `Copies: ${m.ids.map((id, k) => `${k + 1}. ${id}`).join(', ')}` : `MessageID ${m.ids[0]}` : 'no MessageID is known')];
   if (m.bodies.length > 1) parts.push(element('p', { class: 'soft' }, `bodies: ${m.bodies.join(', ')}`));
   parts.push(list);
   if (messageOps[message].length > STORY_MAX) parts.push(element('p', { class: 'soft' }, `and ${messageOps[message].length - STORY_MAX} more operations`));
