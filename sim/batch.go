@@ -25,6 +25,8 @@ type Batch struct {
 	Draw func(seed uint64) *Scenario
 	// StopAt ends the batch when that many seeds have failed; 0 means never.
 	StopAt int
+	// Stuck is Options.Stuck.
+	Stuck func(seed uint64, host string)
 
 	stop func() bool // asked, if not nil, after each report
 }
@@ -39,7 +41,7 @@ func RunTwice(s *Scenario, program *wasi.Program, once bool, options Options) (*
 	}
 	records := result.Records
 	result.Records = nil
-	again, err := Run(s, program, Options{Expect: records})
+	again, err := Run(s, program, Options{Expect: records, Stuck: options.Stuck})
 	if err != nil {
 		return nil, fmt.Errorf("second run: %w", err)
 	}
@@ -97,7 +99,7 @@ func (b *Batch) Run(program *wasi.Program, report func(seed uint64, result *Resu
 	for range max(b.Workers, 1) {
 		workers.Go(func() {
 			for seed, ok := take(); ok; seed, ok = take() {
-				result, err := RunTwice(draw(seed), program, b.Once, Options{})
+				result, err := RunTwice(draw(seed), program, b.Once, Options{Stuck: b.Stuck})
 				hand(outcome{seed, result, err})
 			}
 		})

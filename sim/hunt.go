@@ -18,6 +18,8 @@ type Hunt struct {
 	For      time.Duration
 	// Workers is the number of seeds that run side by side.
 	Workers int
+	// Stuck is Options.Stuck.
+	Stuck func(seed uint64, host string)
 }
 
 // Catch is what a hunt brought home.
@@ -35,7 +37,7 @@ func (h *Hunt) Run(program *wasi.Program) (*Catch, error) {
 	catch := &Catch{Other: map[string]int{}}
 	var broken error
 	stop := false
-	batch := Batch{First: h.First, Seeds: h.SeedsMax, For: h.For, Workers: h.Workers, Once: true}
+	batch := Batch{First: h.First, Seeds: h.SeedsMax, For: h.For, Workers: h.Workers, Once: true, Stuck: h.Stuck}
 	batch.stop = func() bool { return stop }
 	batch.Run(program, func(_ uint64, result *Result, err error) {
 		if err != nil {

@@ -20,6 +20,9 @@ type Options struct {
 	Expect []world.Record
 	// Log, if not nil, receives what the programs write.
 	Log func(at time.Duration, host string, p []byte)
+	// Stuck, if not nil, is called from a goroutine of its own when a program has not waited for a minute of real time:
+	// nothing can stop it but the end of the process.
+	Stuck func(seed uint64, host string)
 	// interfere lets tests disturb a run.
 	interfere func(w *world.World)
 	// Progress, if not nil, is called now and then, from the goroutine of Run, with the virtual time.
@@ -88,6 +91,7 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	started := time.Now()
 	r.buildWorld()
 	defer r.world.Close()
+	defer r.watch()()
 	if options.Record {
 		r.world.Trace().Record()
 	}
@@ -108,6 +112,35 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	r.judge()
 	r.result.RealTime = time.Since(started)
 	return r.result, nil
+}
+
+// stuckAfter is the real time after which a program that has not waited is given up.
+const stuckAfter = time.Minute
+
+// watch has Stuck called if a program never waits, until the function that it returns is called.
+func (r *run) watch() (end func()) {
+	if r.options.Stuck == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		ticker := time.NewTicker(stuckAfter)
+		defer ticker.Stop()
+		var last uint64
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				host, resumes := r.world.Pulse()
+				if host != nil && resumes == last {
+					r.options.Stuck(r.scenario.Seed, host.Name())
+				}
+				last = resumes
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 // startAll starts the cluster, the clients and the faults.

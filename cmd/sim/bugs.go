@@ -97,7 +97,7 @@ func (c *bugsCommand) hunt(cli *commands, bug bugs.Bug) (*sim.Catch, error) {
 		return nil, err
 	}
 	defer stop()
-	hunt := sim.Hunt{Rules: append([]string{bug.Rule}, bug.Also...), First: c.First, For: c.For, Workers: c.Workers}
+	hunt := sim.Hunt{Rules: append([]string{bug.Rule}, bug.Also...), First: c.First, For: c.For, Workers: c.Workers, Stuck: stuck}
 	return hunt.Run(program.Program)
 }
 

@@ -107,3 +107,10 @@ func exitOf(v sim.Verdict) int {
 		return 0
 	}
 }
+
+// stuck ends the process because a program never waits.
+func stuck(seed uint64, host string) {
+	fmt.Fprintf(os.Stderr, "sim: seed %d: the program on %s has not waited for a minute: it runs in a circle. "+
+		"Replay with --logs to see what it did last.\n", seed, host)
+	os.Exit(exitHarness)
+}

@@ -43,7 +43,7 @@ func (c *replayCommand) Run(cli *commands) error {
 		return err
 	}
 	defer stop()
-	options := sim.Options{}
+	options := sim.Options{Stuck: stuck}
 	if c.Logs {
 		options.Log = func(at time.Duration, host string, p []byte) {
 			for _, line := range strings.SplitAfter(string(p), "\n") {

@@ -53,7 +53,7 @@ func (c *runCommand) Run(cli *commands) error {
 	}
 	code := 0
 	var broken error
-	batch := sim.Batch{First: c.First, Seeds: c.Seeds, For: c.For, Workers: c.Workers, Once: c.Once, StopAt: c.StopAt}
+	batch := sim.Batch{First: c.First, Seeds: c.Seeds, For: c.For, Workers: c.Workers, Once: c.Once, StopAt: c.StopAt, Stuck: stuck}
 	summary := batch.Run(program.Program, func(seed uint64, result *sim.Result, err error) {
 		if err == nil {
 			err = c.show(out, result)

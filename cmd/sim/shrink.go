@@ -40,7 +40,7 @@ func (c *shrinkCommand) Run(cli *commands) error {
 	defer stop()
 	rule := c.Rule
 	if rule == "" {
-		result, err := sim.Run(s, program.Program, sim.Options{})
+		result, err := sim.Run(s, program.Program, sim.Options{Stuck: stuck})
 		if err != nil {
 			return err
 		}

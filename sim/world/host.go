@@ -317,6 +317,8 @@ func (h *Host) resume() {
 		h.wakeBy(h.pausedUntil)
 		return
 	}
+	w.resumed.Store(h)
+	w.resumes.Add(1)
 	w.running, h.spent = h, int64(w.cfg.ResumeCost)*h.slowness
 	wait, running := h.guest.Resume()
 	w.running = nil

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,10 @@ type World struct {
 	links   links
 	running *Host // the host whose guest runs, nil between
 	failure error // why the simulation itself cannot go on
+	// resumed and resumes are for a watchdog on another goroutine: the host whose program was resumed last, and how many
+	// have been.
+	resumed atomic.Pointer[Host]
+	resumes atomic.Uint64
 	conns   uint64
 }
 
@@ -82,6 +87,10 @@ func (w *World) Fault(text string) { w.trace.add(w.now, TraceFault, 0, 0, hashBy
 
 // Hosts returns the hosts in the order in which they were added.
 func (w *World) Hosts() []*Host { return w.hosts }
+
+// Pulse returns the host whose program was resumed last (nil before the first) and how many resumes there have been. It
+// may be called from other goroutines: a count that stands still means a program that never waits.
+func (w *World) Pulse() (last *Host, resumes uint64) { return w.resumed.Load(), w.resumes.Load() }
 
 // Failed returns why the simulation itself cannot go on (not why the simulated system fails), or nil.
 func (w *World) Failed() error { return w.failure }
