@@ -147,9 +147,9 @@ func (d *drawer) broken(damages bool) {
 			}
 		}
 		f := Fault{At: d.between(d.FaultyPhase/2, d.FaultyPhase).Round(time.Millisecond), On: []string{name}, Stays: true}
-		ways := []FaultKind{Power, Power, Cut, CutOneWay, HungDisk}
+		ways := []FaultKind{Power, Cut, CutOneWay, HungDisk}
 		if role == roleFrontend || role == roleBalancer {
-			ways = ways[:4]
+			ways = ways[:3]
 		}
 		f.Kind = ways[d.random.IntN(len(ways))]
 		if f.Kind == CutOneWay && d.random.IntN(2) == 0 {

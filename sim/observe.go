@@ -38,10 +38,18 @@ func (r *run) observe(m *member, line string) {
 		}
 		r.digest(m, fields["group"], index, fields["digest"])
 	}
-	if level := fields["level"]; level == "WARN" || level == "ERROR" {
-		r.moment([]*member{m}, "log", m.plan.name+": "+withoutPrefix(line))
-	} else if text == "leads" {
-		r.moment([]*member{m}, "leads", fmt.Sprintf("%s leads %s in term %s", m.plan.name, fields["group"], fields["term"]))
+	name, here := m.plan.name, []*member{m}
+	switch level := fields["level"]; {
+	case text == "leads":
+		r.moment(here, "leads", fmt.Sprintf("%s leads %s in term %s", name, fields["group"], fields["term"]))
+	case text == "leadership changed" && fields["leader"] == "false":
+		r.moment(here, "follows", name+" no longer leads "+fields["group"])
+	case text == "holding the virtual IP":
+		r.moment(here, "vip", name+" holds the virtual IP")
+	case text == "released the virtual IP":
+		r.moment(here, "vip", name+" releases the virtual IP")
+	case level == "WARN" || level == "ERROR":
+		r.moment(here, "log", name+": "+withoutPrefix(line))
 	}
 }
 

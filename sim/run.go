@@ -33,7 +33,7 @@ type Options struct {
 type Moment struct {
 	At    time.Duration `json:"at"`
 	Hosts []string      `json:"hosts,omitempty"`
-	// Kind is fault, lift, boot, crash, exit, operator, leads, log, phase or violation.
+	// Kind is fault, lift, boot, crash, exit, operator, leads, follows, vip, log, phase or violation.
 	Kind string `json:"kind"`
 	Text string `json:"text"`
 }

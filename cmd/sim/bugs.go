@@ -72,7 +72,7 @@ func (c *bugsCommand) Run(cli *commands) error {
 		if catch.Found != nil {
 			found, rule = "yes", strings.Join(catch.Found.Rules(), ",")
 			folder := filepath.Join(c.Keep, bug.Name)
-			replay = fmt.Sprintf("bin/sim replay %s --bug %s", folder, bug.Name)
+			replay = replayOf(folder, 0) + " --bug " + bug.Name
 			if err := report.Write(folder, catch.Found, replay); err != nil {
 				return fmt.Errorf("keep the run: %w", err)
 			}
@@ -125,6 +125,9 @@ func (c *commands) loadBugged(source string, bug bugs.Bug) (program *loaded, sto
 		}
 	}()
 	bugged := *c
+	if bugged.Cache == "" {
+		bugged.Cache = filepath.Join(work, "sim-cache") // such a program is run once
+	}
 	bugged.Program = filepath.Join(work, programName)
 	if err := bugs.Build(source, work, bugged.Program, append(bug.With, bug.Name)...); err != nil {
 		return nil, nil, err

@@ -17,7 +17,7 @@ import (
 // commands is the command line.
 type commands struct {
 	Program string `help:"The product's binary for wasip1; chasqui.wasm beside this program if left out." placeholder:"FILE" type:"path"`
-	Cache   string `help:"Folder that keeps compiled programs between runs." placeholder:"DIR" type:"path"`
+	Cache   string `help:"Folder that keeps compiled programs between runs; sim-cache beside the program if left out." placeholder:"DIR" type:"path"`
 
 	Run     runCommand     `cmd:"" help:"Run a batch of seeds, each twice, and keep what fails."`
 	Replay  replayCommand  `cmd:"" help:"Run one seed or one scenario again and show its story."`

@@ -41,11 +41,7 @@ func (c *commands) load() (program *loaded, stop func(), err error) {
 	}
 	cache := c.Cache
 	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return nil, nil, fmt.Errorf("find a folder for compiled programs (name one with --cache): %w", err)
-		}
-		cache = filepath.Join(user, "chasqui-sim")
+		cache = filepath.Join(filepath.Dir(path), "sim-cache")
 	}
 	ctx := context.Background()
 	engine, err := wasi.NewEngine(ctx, cache)

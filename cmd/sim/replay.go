@@ -82,7 +82,18 @@ func replayOf(from string, seed uint64) string {
 	if from == "" {
 		return fmt.Sprintf("make sim SEED=%d", seed)
 	}
-	return "bin/sim replay " + from
+	return "bin/sim replay " + quote(from)
+}
+
+// quote makes a word that shells take as it is.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // stderrIsTerminal tells whether progress would be seen by a person.
