@@ -296,3 +296,61 @@ func TestAFullHostRefusesSendsOnly(t *testing.T) {
 		return send() == nil
 	}, patience, time.Millisecond)
 }
+
+// TestARepeatedReceiveFindsWhatTheFirstTook repeats a receive whose answer was lost, as after a change of leaders. All
+// there is is in flight, with the repeated receive itself: "nothing to receive" would hide the messages from everybody
+// until their visibility timeout ends. The simulator found it in the scenario flapping-leader.
+func TestARepeatedReceiveFindsWhatTheFirstTook(t *testing.T) {
+	w := newWorld(t)
+	w.configure(1, false)
+	w.send(queue.Send{Body: []byte("only one")})
+	command := receive(10, time.Minute)
+	command.Session, command.Seq, command.LowWater = 99, 1, 1
+	body := appendExecute(nil, slot, command.Kind, command.Encode())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	execute := func(body []byte) *queue.Result {
+		answer, err := w.client.rpc.Call(ctx, w.topology.addresses[0], methodExecute, body)
+		require.NoError(t, err)
+		result, err := queue.DecodeResult(answer)
+		require.NoError(t, err)
+		return &result
+	}
+	first := execute(body)
+	require.Len(t, first.Messages, 1)
+	require.Equal(t, first, execute(repeatedExecute(body)))
+	require.Empty(t, w.do(receive(10, time.Minute), 0).Messages)
+}
+
+// TestTheClientSaysThatItRepeats answers a command's first try with an unknown outcome.
+func TestTheClientSaysThatItRepeats(t *testing.T) {
+	w := newWorld(t)
+	server := rpc.NewServer(w.client.host, rpc.DefaultConfig())
+	t.Cleanup(server.Close)
+	tries := make(chan []byte, 3)
+	codes := []rpc.Code{rpc.CodeUnavailable, rpc.CodeUnknownOutcome}
+	server.Handle(methodExecute, func(call *rpc.Call) {
+		tries <- append([]byte(nil), call.Body()...)
+		if n := len(tries) - 1; n < len(codes) {
+			call.Fail(&rpc.RemoteError{Code: codes[n]})
+			return
+		}
+		call.Reply((&queue.Result{Code: queue.OK}).Encode())
+	})
+	listener, err := w.client.host.Network.Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	w.client.host.Tasks.Go("serve", func(context.Context) { _ = server.Serve(listener) })
+	w.topology.addresses = []string{listener.Addr().String()}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := receive(1, time.Minute)
+	_, err = w.client.Do(ctx, slot, &command, 0)
+	require.NoError(t, err)
+	first, second, third := <-tries, <-tries, <-tries
+	require.Equal(t, first, second, "the first try was not carried out: nothing is repeated")
+	require.Equal(t, repeatedExecute(first), third)
+	_, kind, repeated, _, err := decodeExecute(third)
+	require.NoError(t, err)
+	require.Equal(t, queue.KindReceive, kind)
+	require.True(t, repeated)
+}

@@ -153,7 +153,8 @@ func (c *Client) session(slot uint16) *session {
 	return s
 }
 
-// call sends one request to the slot's leader until somebody answers. The same bytes go out every time.
+// call sends one request to the slot's leader until somebody answers. The same bytes go out every time, but that a command
+// says so once an earlier try of it may have been carried out.
 func (c *Client) call(ctx context.Context, slot uint16, method rpc.Method, body []byte, timeout time.Duration) ([]byte, error) {
 	unknown := false // an attempt may have been carried out
 	var last error
@@ -167,8 +168,11 @@ func (c *Client) call(ctx context.Context, slot uint16, method rpc.Method, body 
 				return answer, nil
 			}
 			last = err
-			hint, again := "", true
-			hint, again, unknown = judge(err, unknown)
+			hint, again, now := judge(err, unknown)
+			if now && !unknown && method == methodExecute {
+				body = repeatedExecute(body)
+			}
+			unknown = now
 			if !again {
 				return nil, outcome(slot, unknown, err)
 			}

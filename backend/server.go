@@ -122,7 +122,7 @@ func (s *Server) slot(number uint16) (*leader.Slot, error) {
 
 // execute runs on the connection's reader: it only decodes what it must and hands the command on.
 func (s *Server) execute(call *rpc.Call) {
-	number, kind, command, err := decodeExecute(call.Body())
+	number, kind, repeated, command, err := decodeExecute(call.Body())
 	if err != nil {
 		call.Fail(&rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()})
 		return
@@ -132,7 +132,7 @@ func (s *Server) execute(call *rpc.Call) {
 		call.Fail(err)
 		return
 	}
-	if kind == queue.KindReceive {
+	if kind == queue.KindReceive && !repeated {
 		c, err := queue.DecodeCommand(command)
 		if err != nil {
 			call.Fail(&rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()})

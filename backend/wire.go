@@ -3,6 +3,7 @@ package backend
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"chasqui/backend/queue"
 	"chasqui/node/rpc"
@@ -28,16 +29,28 @@ const (
 
 var errMessage = errors.New("message has a wrong length")
 
+// repeatedFlag is set in the kind's byte of a command that an earlier try may have carried out. The answer is then what
+// that try left behind, and only the log tells: a receive must not be answered from the state alone, in which what the
+// first try took is in flight.
+const repeatedFlag = 0x80
+
+// repeatedExecute returns a copy of an execute request with the flag set; the request may still be on its way.
+func repeatedExecute(b []byte) []byte {
+	b = slices.Clone(b)
+	b[2] |= repeatedFlag
+	return b
+}
+
 func appendExecute(b []byte, slot uint16, kind queue.Kind, command []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, slot)
 	return append(append(b, byte(kind)), command...)
 }
 
-func decodeExecute(b []byte) (slot uint16, kind queue.Kind, command []byte, err error) {
+func decodeExecute(b []byte) (slot uint16, kind queue.Kind, repeated bool, command []byte, err error) {
 	if len(b) < executeHeaderBytes {
-		return 0, 0, nil, errMessage
+		return 0, 0, false, nil, errMessage
 	}
-	return binary.LittleEndian.Uint16(b), queue.Kind(b[2]), b[executeHeaderBytes:], nil
+	return binary.LittleEndian.Uint16(b), queue.Kind(b[2] &^ repeatedFlag), b[2]&repeatedFlag != 0, b[executeHeaderBytes:], nil
 }
 
 func appendPartition(b []byte, id queue.PartitionID) []byte {

@@ -256,10 +256,18 @@ func (d *drawer) victim() []string {
 	return d.victims[:1]
 }
 
-// sides draws the two sides of a fault between hosts: one host against all, or a group against a group.
+// sides draws the two sides of a fault between hosts: one host against all, a leader against the other backends (clients
+// still reach it), or a group against a group.
 func (d *drawer) sides(f *Fault) {
-	if d.random.IntN(2) == 0 {
+	switch d.random.IntN(4) {
+	case 0:
 		f.On = d.target()
+		return
+	case 1:
+		f.On, f.And = []string{leaderPrefix + slotGroup(d.random.IntN(d.Topology.Slots))}, d.all(roleBackend)
+		if d.random.IntN(2) == 0 {
+			f.For = min(f.For, time.Second+f.For/4) // about as long as an election takes
+		}
 		return
 	}
 	for _, h := range d.Topology.hosts() {

@@ -22,6 +22,10 @@ var namedScenarios = []NamedScenario{
 		faults: []Fault{{At: 8 * time.Second, For: 8 * time.Second, Kind: NoPeer}},
 	},
 	{
+		Name: "flapping-leader", Says: "the leader of a slot is cut off from the other backends again and again, about as long as an election takes; clients reach it all the time",
+		faults: flapping(),
+	},
+	{
 		Name: "half-deaf-leader", Says: "the leader of a slot is heard by all and hears nobody: it must give up, or it would block the slot for ever",
 		faults: []Fault{{At: 8 * time.Second, For: 10 * time.Second, Kind: CutOneWay, On: allBut("backend-1"), And: []string{"backend-1"}}},
 	},
@@ -65,6 +69,9 @@ func Named(name string) (*Scenario, error) {
 	}
 	s := SteadyScenario()
 	s.Name, s.Faults = name, slices.Clone(namedScenarios[i].faults)
+	for _, f := range s.Faults {
+		s.FaultyPhase = max(s.FaultyPhase, f.At+f.For+time.Second)
+	}
 	return s, nil
 }
 
@@ -88,6 +95,17 @@ func SteadyScenario() *Scenario {
 			},
 		},
 	}
+}
+
+func flapping() []Fault {
+	var faults []Fault
+	for i := range 10 {
+		faults = append(faults, Fault{
+			At: 6*time.Second + time.Duration(i)*2500*time.Millisecond, For: 500*time.Millisecond + time.Duration(i)*100*time.Millisecond,
+			Kind: Cut, On: []string{leaderPrefix + slotGroup(i%2)}, And: []string{"backend-1", "backend-2", "backend-3"},
+		})
+	}
+	return faults
 }
 
 func smallTopology() Topology {
