@@ -12,6 +12,8 @@ import (
 type Hunt struct {
 	// Rules are those that count as finding it.
 	Rules []string
+	// Draw makes the scenario of a seed; nil means Draw of this package.
+	Draw func(seed uint64) *Scenario
 	// First is the first seed, SeedsMax bounds their number and For their time.
 	First    uint64
 	SeedsMax int
@@ -37,7 +39,7 @@ func (h *Hunt) Run(program *wasi.Program) (*Catch, error) {
 	catch := &Catch{Other: map[string]int{}}
 	var broken error
 	stop := false
-	batch := Batch{First: h.First, Seeds: h.SeedsMax, For: h.For, Workers: h.Workers, Once: true, Stuck: h.Stuck}
+	batch := Batch{First: h.First, Seeds: h.SeedsMax, For: h.For, Workers: h.Workers, Draw: h.Draw, Once: true, Stuck: h.Stuck}
 	batch.stop = func() bool { return stop }
 	batch.Run(program, func(_ uint64, result *Result, err error) {
 		if err != nil {

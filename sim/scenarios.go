@@ -75,6 +75,20 @@ func Named(name string) (*Scenario, error) {
 	return s, nil
 }
 
+// NamedDraw returns a function that gives the scenario of that name any seed: the same faults at other moments of what
+// goes on.
+func NamedDraw(name string) (func(seed uint64) *Scenario, error) {
+	s, err := Named(name)
+	if err != nil {
+		return nil, err
+	}
+	return func(seed uint64) *Scenario {
+		seeded := *s
+		seeded.Seed = seed
+		return &seeded
+	}, nil
+}
+
 // SteadyScenario is a small cluster under a steady load of about fifty requests per second, without any fault.
 func SteadyScenario() *Scenario {
 	return &Scenario{

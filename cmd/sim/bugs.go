@@ -98,6 +98,11 @@ func (c *bugsCommand) hunt(cli *commands, bug bugs.Bug) (*sim.Catch, error) {
 	}
 	defer stop()
 	hunt := sim.Hunt{Rules: append([]string{bug.Rule}, bug.Also...), First: c.First, For: c.For, Workers: c.Workers, Stuck: stuck}
+	if bug.Scenario != "" {
+		if hunt.Draw, err = sim.NamedDraw(bug.Scenario); err != nil {
+			return nil, err
+		}
+	}
 	return hunt.Run(program.Program)
 }
 

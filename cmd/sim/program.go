@@ -74,6 +74,9 @@ func scenario(seed uint64, from string) (*sim.Scenario, error) {
 		if err != nil {
 			return nil, &exitError{exitUsage, err.Error()}
 		}
+		if seed != 0 {
+			s.Seed = seed
+		}
 		return s, nil
 	}
 	file, err := os.Open(from)

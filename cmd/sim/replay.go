@@ -12,7 +12,7 @@ import (
 
 type replayCommand struct {
 	From string `arg:"" optional:"" help:"A scenario: its name (see: sim explain), a file, or the folder of a kept failure."`
-	Seed uint64 `help:"The seed, if there is no file."`
+	Seed uint64 `help:"The seed, if there is no file; for a scenario with a name, another than 1."`
 	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Logs bool   `help:"Print what the programs log."`
 	Once bool   `help:"Do not run it a second time to compare."`

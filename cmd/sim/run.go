@@ -14,14 +14,15 @@ import (
 )
 
 type runCommand struct {
-	First   uint64        `help:"First seed; the others follow it." default:"1"`
-	Seeds   int           `help:"Number of seeds; as many as the time allows if 0." default:"0"`
-	For     time.Duration `help:"Time after which no seed is started; 0 for no bound." default:"3m"`
-	Workers int           `help:"Seeds that run side by side." default:"2"`
-	Once    bool          `help:"Run each seed once, without the proof that it repeats itself."`
-	StopAt  int           `help:"End after that many failures; 0 for never." default:"0"`
-	Keep    string        `help:"Folder for what fails." default:"sim-failures" type:"path"`
-	Output  string        `help:"Form of the output." enum:"text,json" default:"text" short:"o"`
+	First    uint64        `help:"First seed; the others follow it." default:"1"`
+	Scenario string        `help:"Run this scenario (see: sim explain) with the seeds, instead of what they draw." placeholder:"NAME"`
+	Seeds    int           `help:"Number of seeds; as many as the time allows if 0." default:"0"`
+	For      time.Duration `help:"Time after which no seed is started; 0 for no bound." default:"3m"`
+	Workers  int           `help:"Seeds that run side by side." default:"2"`
+	Once     bool          `help:"Run each seed once, without the proof that it repeats itself."`
+	StopAt   int           `help:"End after that many failures; 0 for never." default:"0"`
+	Keep     string        `help:"Folder for what fails." default:"sim-failures" type:"path"`
+	Output   string        `help:"Form of the output." enum:"text,json" default:"text" short:"o"`
 }
 
 // Help is shown by sim run --help.
@@ -54,6 +55,11 @@ func (c *runCommand) Run(cli *commands) error {
 	code := 0
 	var broken error
 	batch := sim.Batch{First: c.First, Seeds: c.Seeds, For: c.For, Workers: c.Workers, Once: c.Once, StopAt: c.StopAt, Stuck: stuck}
+	if c.Scenario != "" {
+		if batch.Draw, err = sim.NamedDraw(c.Scenario); err != nil {
+			return &exitError{exitUsage, err.Error()}
+		}
+	}
 	summary := batch.Run(program.Program, func(seed uint64, result *sim.Result, err error) {
 		if err == nil {
 			err = c.show(out, result)
@@ -84,6 +90,9 @@ func (c *runCommand) Run(cli *commands) error {
 // show prints a seed's line and keeps what a failure leaves.
 func (c *runCommand) show(out *json.Encoder, result *sim.Result) error {
 	replay := fmt.Sprintf("make sim SEED=%d", result.Scenario.Seed)
+	if c.Scenario != "" {
+		replay = fmt.Sprintf("bin/sim replay %s --seed %d", c.Scenario, result.Scenario.Seed)
+	}
 	folder := ""
 	if result.Verdict() != sim.Pass {
 		folder = filepath.Join(c.Keep, fmt.Sprintf("seed-%d", result.Scenario.Seed))

@@ -10,7 +10,7 @@ import (
 
 type shrinkCommand struct {
 	From string `arg:"" optional:"" help:"A scenario: its name (see: sim explain), a file, or the folder of a kept failure."`
-	Seed uint64 `help:"The seed, if there is no file."`
+	Seed uint64 `help:"The seed, if there is no file; for a scenario with a name, another than 1."`
 	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Rule string `help:"The rule that must still be broken; the first that is, if left out."`
 	Runs int    `help:"Bound on the number of runs." default:"200"`

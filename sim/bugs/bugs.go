@@ -36,6 +36,8 @@ type Bug struct {
 	Also []string
 	// With are the aids that it is planted with.
 	With []string
+	// Scenario is the name of the scenario of package sim that shows it, if drawn ones seldom do.
+	Scenario string
 	// Aid marks what is no bug: it must never be found. Rule is empty.
 	Aid bool
 }

@@ -42,7 +42,7 @@ func consensus() []Bug {
 	}
 `,
 			}},
-			With:  []string{"raft-yields"},
+			With: []string{"raft-yields"}, Scenario: "flapping-leader",
 			Needs: []string{"cut-one-way", "cut", "ring", "pause", "lag", "clog", "slow-cpu"},
 			Rule:  "equal-state",
 			Also:  []string{"one-leader-per-term", "lost", "drains", "duplicate-send", "hold-overlap", "deleted-returns", "unexpected-exit"},

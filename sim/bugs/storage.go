@@ -39,9 +39,10 @@ func storage() []Bug {
 				Old:  "\t\t\t\tj.poison(err)\n\t\t\t\treturn\n",
 				New:  "\t\t\t\tj.host.Log.Warn(\"the journal waits for its disk\", \"error\", err)\n",
 			}},
-			Needs: []string{"hung-disk"},
-			Rule:  "drains",
-			Also:  []string{"sends-again"},
+			Needs:    []string{"hung-disk"},
+			Scenario: "hung-disk",
+			Rule:     "drains",
+			Also:     []string{"sends-again"},
 		},
 		{
 			Name: "corruption-cut-off-as-a-torn-tail",
