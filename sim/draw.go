@@ -26,6 +26,7 @@ const (
 	shortTransferChance      = 0.2
 	failpointChance          = 0.25
 	requestsPerSecondDefault = 50
+	slowPairMaxMs            = 30
 )
 
 // Draw makes the scenario of a seed: a cluster, a workload, and faults of a few kinds that the seed picks (some seeds
@@ -188,7 +189,13 @@ var drawnKinds = []drawnKind{
 	{kind: ResetAll, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
 	{kind: HalfOpen, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
 	{kind: OneWayClose, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
-	{kind: Lag, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), 1+int64(d.exponential(80)) }},
+	{kind: Lag, draw: func(d *drawer, f *Fault) {
+		f.On, f.Arg = d.target(), 1+int64(d.exponential(80))
+		if d.random.IntN(5) == 0 { // a pair of hosts that stays slow
+			f.On, f.And, f.Stays, f.For = []string{d.pick(roleBackend)}, []string{d.pick(roleFrontend)}, true, 0
+			f.Arg = min(f.Arg, slowPairMaxMs)
+		}
+	}},
 	{kind: Clog, draw: func(d *drawer, f *Fault) { d.sides(f); f.For = min(f.For, 3*time.Second) }},
 	{kind: Kill, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
 	{kind: KillAtCall, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.calls() }},

@@ -58,7 +58,7 @@ func TestDamageStaysWithinTheModel(t *testing.T) {
 				role, _, _ := strings.Cut(f.On[0], "-")
 				require.Contains(t, []string{"", f.On[0]}, damaged[role], "seed %d", seed)
 				damaged[role] = f.On[0]
-			case f.Stays:
+			case f.Stays && f.Kind != Lag:
 				name := f.On[0]
 				if len(f.And) == 1 {
 					name = f.And[0]

@@ -60,7 +60,7 @@ func (c *replayCommand) Run(cli *commands) error {
 	if err != nil {
 		return err
 	}
-	replay := replayOf(c.From, s.Seed)
+	replay := replayOf(c.From, c.Seed)
 	if err := report.Story(os.Stdout, result, replay); err != nil {
 		return err
 	}
@@ -77,10 +77,13 @@ func (c *replayCommand) Run(cli *commands) error {
 	return nil
 }
 
-// replayOf is the command that runs a scenario again.
+// replayOf is the command that runs a scenario again: that of a seed, a file, or a name, which may have a seed of its own.
 func replayOf(from string, seed uint64) string {
-	if from == "" {
+	switch {
+	case from == "":
 		return fmt.Sprintf("make sim SEED=%d", seed)
+	case seed != 0:
+		return fmt.Sprintf("bin/sim replay %s --seed %d", quote(from), seed)
 	}
 	return "bin/sim replay " + quote(from)
 }

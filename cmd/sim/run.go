@@ -89,10 +89,7 @@ func (c *runCommand) Run(cli *commands) error {
 
 // show prints a seed's line and keeps what a failure leaves.
 func (c *runCommand) show(out *json.Encoder, result *sim.Result) error {
-	replay := fmt.Sprintf("make sim SEED=%d", result.Scenario.Seed)
-	if c.Scenario != "" {
-		replay = fmt.Sprintf("bin/sim replay %s --seed %d", c.Scenario, result.Scenario.Seed)
-	}
+	replay := replayOf(c.Scenario, result.Scenario.Seed)
 	folder := ""
 	if result.Verdict() != sim.Pass {
 		folder = filepath.Join(c.Keep, fmt.Sprintf("seed-%d", result.Scenario.Seed))

@@ -63,7 +63,10 @@ func (c *shrinkCommand) Run(cli *commands) error {
 	if best == nil {
 		return &exitError{exitUsage, fmt.Sprintf("this scenario does not break %s with this program", rule)}
 	}
-	replay := replayOf(c.Keep, s.Seed)
+	replay := replayOf(c.Keep, 0)
+	if c.Bug != "" {
+		replay += " --bug " + c.Bug
+	}
 	if err := report.Write(c.Keep, best, replay); err != nil {
 		return err
 	}
