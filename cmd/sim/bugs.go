@@ -22,7 +22,7 @@ type bugsCommand struct {
 	First   uint64        `help:"First seed." default:"1"`
 	For     time.Duration `help:"Time after which no seed is started for a bug." default:"5m"`
 	Workers int           `help:"Seeds that run side by side." default:"2"`
-	Keep    string        `help:"Folder for the runs that found a bug." default:"sim-failures/bugs" type:"path"`
+	Keep    string        `help:"Folder for the runs that found a bug." default:"sim-failures/bugs"`
 }
 
 // Help is shown by sim bugs --help.

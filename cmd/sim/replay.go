@@ -16,7 +16,7 @@ type replayCommand struct {
 	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Logs bool   `help:"Print what the programs log."`
 	Once bool   `help:"Do not run it a second time to compare."`
-	Keep string `help:"Folder for the story, the picture and the history, whatever the verdict." type:"path" placeholder:"DIR"`
+	Keep string `help:"Folder for the story, the picture and the history, whatever the verdict." placeholder:"DIR"`
 }
 
 // Help is shown by sim replay --help.

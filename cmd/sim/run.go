@@ -21,7 +21,7 @@ type runCommand struct {
 	Workers  int           `help:"Seeds that run side by side." default:"2"`
 	Once     bool          `help:"Run each seed once, without the proof that it repeats itself."`
 	StopAt   int           `help:"End after that many failures; 0 for never." default:"0"`
-	Keep     string        `help:"Folder for what fails." default:"sim-failures" type:"path"`
+	Keep     string        `help:"Folder for what fails." default:"sim-failures"`
 	Output   string        `help:"Form of the output." enum:"text,json" default:"text" short:"o"`
 }
 

@@ -14,7 +14,7 @@ type shrinkCommand struct {
 	Bug  string `help:"Build the product with this bug planted (see: sim bugs --list), from the source in this folder."`
 	Rule string `help:"The rule that must still be broken; the first that is, if left out."`
 	Runs int    `help:"Bound on the number of runs." default:"200"`
-	Keep string `help:"Folder for the smallest failure." default:"sim-failures/shrunk" type:"path"`
+	Keep string `help:"Folder for the smallest failure." default:"sim-failures/shrunk"`
 }
 
 // Help is shown by sim shrink --help.
