@@ -1,0 +1,164 @@
+package tighten
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+)
+
+// The parts of a module that matter here, by the numbers of the WebAssembly specification.
+const (
+	headerBytes     = 8 // magic number and version
+	sectionImport   = 2
+	sectionCode     = 10
+	sectionCustom   = 0
+	importFunction  = 0
+	namesOfFunction = 1
+)
+
+// errMalformed means that bytes are not the module they claim to be.
+var errMalformed = errors.New("malformed WebAssembly")
+
+// reader takes bytes apart. It panics with errMalformed at their end; Rewrite and rewriteFunction recover that.
+type reader struct {
+	bytes []byte
+	at    int
+}
+
+func (r *reader) more() bool { return r.at < len(r.bytes) }
+
+func (r *reader) byte() byte {
+	if r.at >= len(r.bytes) {
+		panic(errMalformed)
+	}
+	r.at++
+	return r.bytes[r.at-1]
+}
+
+func (r *reader) take(n uint32) []byte {
+	if uint64(n) > uint64(len(r.bytes)-r.at) {
+		panic(errMalformed)
+	}
+	r.at += int(n)
+	return r.bytes[r.at-int(n) : r.at]
+}
+
+func (r *reader) uint32() uint32 {
+	v, n := binary.Uvarint(r.bytes[r.at:])
+	if n <= 0 || v > 1<<32-1 {
+		panic(errMalformed)
+	}
+	r.at += n
+	return uint32(v)
+}
+
+// int64 reads a number with sign of up to 64 bits.
+func (r *reader) int64() int64 {
+	var v int64
+	for shift := 0; ; shift += 7 {
+		b := r.byte()
+		v |= int64(b&0x7f) << shift
+		if b&0x80 != 0 {
+			continue
+		}
+		if shift += 7; shift < 64 && b&0x40 != 0 {
+			v |= -1 << shift
+		}
+		return v
+	}
+}
+
+// appendInt64 appends a number with sign.
+func appendInt64(b []byte, v int64) []byte {
+	for {
+		low := byte(v & 0x7f)
+		v >>= 7
+		if v == 0 && low&0x40 == 0 || v == -1 && low&0x40 != 0 {
+			return append(b, low)
+		}
+		b = append(b, low|0x80)
+	}
+}
+
+// Rewrite returns a module that does what the given one does. It fails if that is not a module.
+func Rewrite(wasm []byte) (rewritten []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r != any(errMalformed) {
+				panic(r)
+			}
+			err = fmt.Errorf("rewrite program: %w", errMalformed)
+		}
+	}()
+	r := &reader{bytes: wasm}
+	rewritten = append(make([]byte, 0, len(wasm)), r.take(headerBytes)...)
+	deferReturn := deferReturnIndex(wasm)
+	for r.more() {
+		start := r.at
+		id := r.byte()
+		content := r.take(r.uint32())
+		if id == sectionCode {
+			content = rewriteCode(content, deferReturn)
+			rewritten = binary.AppendUvarint(append(rewritten, id), uint64(len(content)))
+			rewritten = append(rewritten, content...)
+			continue
+		}
+		rewritten = append(rewritten, wasm[start:r.at]...)
+	}
+	return rewritten, nil
+}
+
+// rewriteCode rewrites the functions of a code section, some on each processor.
+func rewriteCode(section []byte, deferReturn int64) []byte {
+	r := &reader{bytes: section}
+	bodies := make([][]byte, 0, len(section)/256)
+	for range r.uint32() {
+		bodies = append(bodies, r.take(r.uint32()))
+	}
+	workers := min(runtime.GOMAXPROCS(0), 8)
+	var wait sync.WaitGroup
+	for worker := range workers {
+		wait.Go(func() {
+			for i := worker; i < len(bodies); i += workers {
+				bodies[i] = rewriteFunction(bodies[i], i, deferReturn)
+			}
+		})
+	}
+	wait.Wait()
+	code := binary.AppendUvarint(make([]byte, 0, len(section)), uint64(len(bodies)))
+	for _, body := range bodies {
+		code = append(binary.AppendUvarint(code, uint64(len(body))), body...)
+	}
+	return code
+}
+
+// deferReturnName is the function to whose calls the runtime jumps when a panic was recovered.
+const deferReturnName = "runtime.deferreturn"
+
+// deferReturnIndex returns the number of that function, or -1 if the module has no such name.
+func deferReturnIndex(wasm []byte) int64 {
+	r := &reader{bytes: wasm, at: headerBytes}
+	for r.more() {
+		id := r.byte()
+		section := &reader{bytes: r.take(r.uint32())}
+		if id != sectionCustom || string(section.take(section.uint32())) != "name" {
+			continue
+		}
+		for section.more() {
+			kind := section.byte()
+			names := &reader{bytes: section.take(section.uint32())}
+			if kind != namesOfFunction {
+				continue
+			}
+			for range names.uint32() {
+				index := names.uint32()
+				if string(names.take(names.uint32())) == deferReturnName {
+					return int64(index)
+				}
+			}
+		}
+	}
+	return -1
+}
