@@ -22,8 +22,10 @@ type commands struct {
 	Run     runCommand     `cmd:"" help:"Run a batch of seeds, each twice, and keep what fails."`
 	Replay  replayCommand  `cmd:"" help:"Run one seed or one scenario again and show its story."`
 	Shrink  shrinkCommand  `cmd:"" help:"Find the smallest scenario that breaks the same rule."`
+	Build   buildCommand   `cmd:"" help:"Build the product's binary for the simulator."`
 	Bugs    bugsCommand    `cmd:"" help:"Plant known bugs in the product and show that they are found."`
 	Explain explainCommand `cmd:"" help:"Tell the story of a kept failure, or what faults there are."`
+	Bench   benchCommand   `cmd:"" help:"Measure how fast the simulator is."`
 }
 
 // The exit codes, for scripts.
