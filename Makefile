@@ -49,8 +49,7 @@ sim-build: ## build the simulator, and the product's binary for it, with failpoi
 	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
 	cp -R go.mod go.sum backend cmd frontend metadata node "$$copy"; \
 	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
-	out="$$PWD/bin/chasqui.wasm"; cd "$$copy"; \
-	GOOS=wasip1 GOARCH=wasm go build -trimpath -buildvcs=false -o "$$out" ./cmd/chasqui
+	bin/sim build --source "$$copy" bin/chasqui.wasm
 
 # SEED runs one seed twice and tells its story. FIRST and FOR say where a batch begins and when it starts no more seeds.
 FIRST ?= 1

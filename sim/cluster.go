@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"chasqui/sim/bugs"
 	"chasqui/sim/disk"
 	"chasqui/sim/wasi"
 	"chasqui/sim/world"
@@ -90,6 +91,9 @@ const memoryPages = 8192
 func (r *run) boot(m *member) {
 	args := r.scenario.Topology.args(m.plan, m.rejoin)
 	env := []string{"TZ=UTC"}
+	if r.scenario.Yields {
+		env = append(env, bugs.YieldsVariable+"=1")
+	}
 	if failpoints := r.scenario.Failpoints[m.plan.name]; failpoints != "" && !r.healed {
 		r.injected[Failpoint]++
 		env = append(env, "GO_FAILPOINTS="+failpoints)

@@ -27,6 +27,7 @@ const (
 	failpointChance          = 0.25
 	requestsPerSecondDefault = 50
 	slowPairMaxMs            = 30
+	yieldsChance             = 0.3
 )
 
 // Draw makes the scenario of a seed: a cluster, a workload, and faults of a few kinds that the seed picks (some seeds
@@ -45,6 +46,7 @@ func Draw(seed uint64) *Scenario {
 	s.Network = drawNetwork(world.Stream(seed, "draw/network"))
 	s.Workload = workload.Draw(world.Stream(seed, "draw/workload"), requestsPerSecondDefault)
 	d := &drawer{Scenario: s, random: world.Stream(seed, "draw/faults")}
+	s.Yields = d.random.Float64() < yieldsChance
 	s.FaultyPhase = d.between(faultyMin, faultyMax).Round(time.Millisecond)
 	d.faults()
 	return s

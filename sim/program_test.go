@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -24,11 +23,7 @@ import (
 func build(t *testing.T, source string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "chasqui.wasm")
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "./cmd/chasqui")
-	command.Dir = source
-	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	text, err := command.CombinedOutput()
-	require.NoError(t, err, "%s", text)
+	require.NoError(t, bugs.Build(source, t.TempDir(), out))
 	wasm, err := os.ReadFile(out)
 	require.NoError(t, err)
 	return wasm
@@ -70,6 +65,7 @@ func short() *Scenario {
 	s := SteadyScenario()
 	s.FaultyPhase = 9 * time.Second
 	s.Network.ShortReads, s.Network.ShortWrites = 50, 50
+	s.Yields = true
 	s.Faults = []Fault{
 		{At: 4 * time.Second, For: time.Second, Kind: Power, On: []string{leaderPrefix + slotGroup(0)}},
 		{At: 6 * time.Second, For: time.Second, Kind: Cut, On: []string{"backend-3"}},

@@ -28,6 +28,9 @@ type Scenario struct {
 	// BeyondModel says that the faults include some that the product does not promise to survive: violations are shown
 	// but not failures.
 	BeyondModel bool `json:"beyond_model,omitempty"`
+	// Yields lets raft's main loops give way to other goroutines, mostly for a moment and seldom for up to a second and a
+	// half: what a scheduler may do at any time, and that of wasm never does by itself.
+	Yields bool `json:"yields,omitempty"`
 	// Failpoints are GO_FAILPOINTS of hosts' programs, by host, during the faulty phase: what happens at marked places of
 	// the product's code. The binary must be built with them.
 	Failpoints map[string]string `json:"failpoints,omitempty"`

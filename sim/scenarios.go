@@ -13,6 +13,7 @@ import (
 type NamedScenario struct {
 	Name, Says string
 	faults     []Fault
+	yields     bool
 }
 
 // namedScenarios are in order of their names.
@@ -23,7 +24,7 @@ var namedScenarios = []NamedScenario{
 	},
 	{
 		Name: "flapping-leader", Says: "the leader of a slot is cut off from the other backends again and again, about as long as an election takes; clients reach it all the time",
-		faults: flapping(),
+		faults: flapping(), yields: true,
 	},
 	{
 		Name: "half-deaf-leader", Says: "the leader of a slot is heard by all and hears nobody: it must give up, or it would block the slot for ever",
@@ -68,7 +69,7 @@ func Named(name string) (*Scenario, error) {
 		return nil, fmt.Errorf("there is no scenario called %q; there are: %s", name, strings.Join(names, ", "))
 	}
 	s := SteadyScenario()
-	s.Name, s.Faults = name, slices.Clone(namedScenarios[i].faults)
+	s.Name, s.Faults, s.Yields = name, slices.Clone(namedScenarios[i].faults), namedScenarios[i].yields
 	for _, f := range s.Faults {
 		s.FaultyPhase = max(s.FaultyPhase, f.At+f.For+time.Second)
 	}

@@ -118,7 +118,7 @@ func (c *commands) loadWith(bug string) (program *loaded, stop func(), err error
 	return c.loadBugged(".", planted)
 }
 
-// loadBugged builds the product with a bug, and what it needs besides, and loads it.
+// loadBugged builds the product with a bug and loads it.
 func (c *commands) loadBugged(source string, bug bugs.Bug) (program *loaded, stop func(), err error) {
 	work, err := os.MkdirTemp("", "chasqui-bugs-")
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *commands) loadBugged(source string, bug bugs.Bug) (program *loaded, sto
 		bugged.Cache = filepath.Join(work, "sim-cache") // such a program is run once
 	}
 	bugged.Program = filepath.Join(work, programName)
-	if err := bugs.Build(source, work, bugged.Program, append(bug.With, bug.Name)...); err != nil {
+	if err := bugs.Build(source, work, bugged.Program, bug.Name); err != nil {
 		return nil, nil, err
 	}
 	return bugged.load()

@@ -34,8 +34,6 @@ type Bug struct {
 	Rule string
 	// Also are rules that may be broken first, or beside it, for the same reason.
 	Also []string
-	// With are the aids that it is planted with.
-	With []string
 	// Scenario is the name of the scenario of package sim that shows it, if drawn ones seldom do.
 	Scenario string
 	// Aid marks what is no bug: it must never be found. Rule is empty.

@@ -7,10 +7,11 @@ import (
 	"path/filepath"
 )
 
-// Build builds the product for wasip1 with bugs planted: source is its folder, workDir one for what Overlay writes, out
-// the file to make. The errors are those of Overlay, and what the compiler says.
+// Build builds the product for the simulator, that is for wasip1 and with Yields, and with bugs planted: source is its
+// folder, workDir one for what Overlay writes, out the file to make. The errors are those of Overlay, and what the compiler
+// says.
 func Build(source, workDir, out string, names ...string) error {
-	overlay, err := Overlay(source, workDir, names...)
+	overlay, err := Overlay(source, workDir, append([]string{Yields}, names...)...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,13 @@ package bugs
 // raftModule is hashicorp/raft, which the product builds on.
 const raftModule = "github.com/hashicorp/raft"
 
+// Yields is the aid that every program for the simulator is built with. It is off unless the environment of the program has
+// YieldsVariable.
+const (
+	Yields         = "raft-yields"
+	YieldsVariable = "RAFT_YIELDS"
+)
+
 // consensus returns the bugs of raft and of the shell around it.
 func consensus() []Bug {
 	return []Bug{
@@ -42,25 +49,30 @@ func consensus() []Bug {
 	}
 `,
 			}},
-			With: []string{"raft-yields"}, Scenario: "flapping-leader",
-			Needs: []string{"cut-one-way", "cut", "ring", "pause", "lag", "clog", "slow-cpu"},
-			Rule:  "equal-state",
-			Also:  []string{"one-leader-per-term", "lost", "drains", "duplicate-send", "hold-overlap", "deleted-returns", "unexpected-exit"},
+			Scenario: "flapping-leader",
+			Needs:    []string{"cut-one-way", "cut", "ring", "pause", "lag", "clog", "slow-cpu"},
+			Rule:     "equal-state",
+			Also:     []string{"one-leader-per-term", "lost", "drains", "duplicate-send", "hold-overlap", "deleted-returns", "unexpected-exit"},
 		},
 		{
-			Name: "raft-yields",
+			Name: Yields,
 			Says: "No bug: raft's main loop gives way to other goroutines, mostly for a moment and seldom for up to a second and a " +
-				"half, where it has just looked at its role and is about to look at its term. Any scheduler may do so at any time.",
+				"half, where it has just looked at its role and is about to look at its term. Any scheduler may do so at any time. It does so if the environment has " + YieldsVariable + ".",
 			Edits: []Edit{{
 				Module: raftModule, File: "raft.go",
 				Old: "	\"io\"\n	\"strings\"\n",
-				New: "	\"io\"\n	\"math/rand/v2\"\n	\"runtime\"\n	\"strings\"\n",
+				New: "	\"io\"\n	\"math/rand/v2\"\n	\"os\"\n	\"runtime\"\n	\"strings\"\n",
 			}, {
 				Module: raftModule, File: "raft.go",
 				Old: `// runLeader runs the main loop while in leader state.`,
-				New: `// giveWay lets other goroutines run: for a turn or three, in one of 16 cases for some milliseconds, and in one of
+				New: `var givesWay = os.Getenv("RAFT_YIELDS") != ""
+
+// giveWay lets other goroutines run: for a turn or three, in one of 16 cases for some milliseconds, and in one of
 // 128 for up to a second and a half.
 func giveWay() {
+	if !givesWay {
+		return
+	}
 	switch n := rand.IntN(128); {
 	case n == 0:
 		time.Sleep(rand.N(1500 * time.Millisecond))

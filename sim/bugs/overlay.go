@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +26,7 @@ type overlayFile struct{ Replace map[string]string }
 // name, a module that is not among the product's dependencies, or the disk's.
 //
 // The go command takes no overlay for the modules that it has downloaded. So a module that bugs change is copied into
-// workDir, and the overlay has a go.mod that says to take it from there.
+// workDir, shown by the overlay in a folder of the product, and the overlay's go.mod says to take it from there.
 func Overlay(moduleDir, workDir string, names ...string) (overlayJSON string, err error) {
 	moduleDir, err = filepath.Abs(moduleDir)
 	if err != nil {
@@ -131,7 +133,9 @@ func (p *patch) copyOf(module string) (string, error) {
 	}
 	mod := filepath.Join(p.moduleDir, "go.mod")
 	first := "module " // its line is the one that every go.mod has
-	if err := p.change(mod, first, fmt.Sprintf("replace %s => %q\n\n%s", module, dir, first)); err != nil {
+	// The program remembers the path of a replacement, so it is one within the product's folder, where only the overlay
+	// has it: the program must not depend on where workDir is.
+	if err := p.change(mod, first, fmt.Sprintf("replace %s => ./%s\n\n%s", module, filepath.Base(dir), first)); err != nil {
 		return "", err
 	}
 	p.copies[module] = dir
@@ -164,6 +168,21 @@ func copySource(from, to string) error {
 	})
 }
 
+// show makes the files of a module's copy appear in a folder of the product.
+func (p *patch) show(overlay *overlayFile, dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		relative, err := filepath.Rel(p.workDir, path)
+		if err != nil {
+			return err
+		}
+		overlay.Replace[filepath.Join(p.moduleDir, relative)] = path
+		return nil
+	})
+}
+
 func (p *patch) write() (string, error) {
 	overlay := overlayFile{Replace: map[string]string{}}
 	for i, path := range p.files {
@@ -172,6 +191,11 @@ func (p *patch) write() (string, error) {
 			return "", fmt.Errorf("write a changed file: %w", err)
 		}
 		overlay.Replace[path] = changed
+	}
+	for _, module := range slices.Sorted(maps.Keys(p.copies)) {
+		if err := p.show(&overlay, p.copies[module]); err != nil {
+			return "", fmt.Errorf("show the copy of module %s: %w", module, err)
+		}
 	}
 	text, err := json.MarshalIndent(overlay, "", "  ")
 	if err != nil {
