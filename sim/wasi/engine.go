@@ -8,6 +8,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"chasqui/sim/wasi/tighten"
 )
 
 // Engine compiles programs and holds what their instances share: the machine code and the host functions. Its methods
@@ -49,8 +51,17 @@ type Program struct {
 }
 
 // Compile compiles a binary built for wasip1. It fails for what is not a WebAssembly module with the entry point
-// "_start" and one memory.
+// "_start" and one memory. What runs is a faster form of it that does the same: see package tighten.
 func (e *Engine) Compile(wasm []byte) (*Program, error) {
+	tight, err := tighten.Rewrite(wasm)
+	if err != nil {
+		return nil, fmt.Errorf("compile program: %w", err)
+	}
+	return e.CompileAsItIs(tight)
+}
+
+// CompileAsItIs is Compile without the faster form.
+func (e *Engine) CompileAsItIs(wasm []byte) (*Program, error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
 	compiled, err := e.runtime.CompileModule(ctx, wasm)
 	if err != nil {

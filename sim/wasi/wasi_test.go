@@ -19,8 +19,9 @@ import (
 
 // The engine and the program that all tests use, made by TestMain.
 var (
-	engine *wasi.Engine
-	guest  *wasi.Program
+	engine   *wasi.Engine
+	guest    *wasi.Program
+	original []byte // what guest was compiled from
 )
 
 func TestMain(m *testing.M) {
@@ -42,11 +43,10 @@ func runTests(m *testing.M) (code int, err error) {
 	if engine, err = wasi.NewEngine(ctx, filepath.Join(dir, "cache")); err != nil {
 		return 0, err
 	}
-	binary, err := build(dir, "build", "./testdata/guest")
-	if err != nil {
+	if original, err = build(dir, "build", "./testdata/guest"); err != nil {
 		return 0, err
 	}
-	if guest, err = engine.Compile(binary); err != nil {
+	if guest, err = engine.Compile(original); err != nil {
 		return 0, err
 	}
 	code = m.Run()

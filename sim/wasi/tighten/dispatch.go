@@ -13,9 +13,8 @@ type dispatcher struct {
 	*function
 	loopAt int // the loop around everything
 	labels int // blocks directly within the loop
-	number int // of the function
-	// deferReturn is the number of the function that has calls to which the runtime jumps; -1 if that is not known.
-	deferReturn int64
+	number int // of the function, imported ones not counted
+	known  landmarks
 
 	// entries says which places of the table may be asked for, used which labels are of any use; rank numbers those.
 	entries []bool
@@ -37,14 +36,13 @@ type jump struct {
 // jumpInstructions is the length of a jump.
 const jumpInstructions = 3
 
-// findDispatcher looks for the beginning of a function as Go writes it.
-func findDispatcher(f *function, number int, deferReturn int64) (*dispatcher, bool) {
-	d := &dispatcher{function: f, number: number, deferReturn: deferReturn, jumps: map[int]jump{}}
-	at := f.tableAt
-	if f.table == nil || at < 3 || f.instructions[at-1].op != opLocalGet || f.instructions[at-1].value != 0 {
+// findDispatcher looks for the beginning of a function with jumps as Go writes it.
+func findDispatcher(f *function, number int, known landmarks) (*dispatcher, bool) {
+	d := &dispatcher{function: f, number: number, known: known, jumps: map[int]jump{}}
+	if !f.asksForBlock() {
 		return nil, false
 	}
-	at -= 2
+	at := f.tableAt - 2
 	for ; at >= 0 && f.instructions[at].op == opBlock; at-- {
 		d.labels++
 	}
@@ -58,6 +56,11 @@ func findDispatcher(f *function, number int, deferReturn int64) (*dispatcher, bo
 		}
 	}
 	return d, true
+}
+
+// asksForBlock tells whether the function's jump table is one for PC_B.
+func (f *function) asksForBlock() bool {
+	return f.table != nil && f.tableAt > 0 && f.instructions[f.tableAt-1].op == opLocalGet && f.instructions[f.tableAt-1].value == 0
 }
 
 // place returns the place of the table for a value of PC_B: the last one is for all that are too large.
@@ -95,7 +98,9 @@ func (d *dispatcher) analyse() bool {
 	d.entries = make([]bool, len(d.table))
 	d.used = make([]bool, d.labels)
 	d.entries[d.place(0)] = true
-	d.entries[d.place(1)] = true // where goroutines end: goexit's second
+	if exit := d.known.goExit; exit < 0 || exit == int64(d.known.imported+d.number) {
+		d.entries[d.place(1)] = true
+	}
 	p := position{depth: 1 + d.labels, segment: -1}
 	for at := d.tableAt + 1; at < len(d.instructions); at++ {
 		i := d.instructions[at]
@@ -156,7 +161,7 @@ func (d *dispatcher) needAddress(at int, address int64) {
 	block := address & (1<<blockBits - 1)
 	d.entries[d.place(block)] = true
 	for _, i := range d.instructions[at+1 : min(at+5, len(d.instructions))] {
-		if i.op == opCall && (i.value == d.deferReturn || d.deferReturn < 0) {
+		if i.op == opCall && (i.value == d.known.deferReturn || d.known.deferReturn < 0) {
 			d.entries[d.place(block-1)] = true
 		}
 	}
@@ -173,25 +178,4 @@ func (d *dispatcher) jumpAt(at int, p position) (j jump, ok bool) {
 	j.forward = j.label > j.segment
 	j.guarded = list[at-1].op == opIf && list[at-1].value == typeVoid && list[at+jumpInstructions].op == opEnd
 	return j, true
-}
-
-// rewriteFunction returns the body of a function that does the same. number is the function's, imports not counted.
-func rewriteFunction(body []byte, number int, deferReturn int64) []byte {
-	f, ok := parse(body)
-	if !ok {
-		return body
-	}
-	out := make(simplified, 0, len(f.instructions))
-	if d, ok := findDispatcher(&f, number, deferReturn); ok && d.analyse() {
-		d.rewrite(&out)
-	} else {
-		for _, i := range f.instructions {
-			out.add(i)
-		}
-	}
-	code := append(make([]byte, 0, len(body)+16), f.locals...)
-	for _, i := range out {
-		code = i.append(code)
-	}
-	return code
 }

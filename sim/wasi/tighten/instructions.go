@@ -93,15 +93,24 @@ type function struct {
 	tableAt      int      // where that is in instructions
 }
 
-// parse takes a function apart; ok is false if it contains what Go does not write.
-func parse(body []byte) (f function, ok bool) {
+// parse takes a function apart, into the memory of f, which may be an earlier one's. It returns false if the function
+// contains what Go does not write.
+func (f *function) parse(body []byte) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r != any(errMalformed) {
+				panic(r)
+			}
+			ok = false
+		}
+	}()
+	*f = function{instructions: f.instructions[:0]}
 	r := &reader{bytes: body}
 	for range r.uint32() {
 		r.uint32()
 		r.byte()
 	}
 	f.locals = body[:r.at]
-	f.instructions = make([]instruction, 0, len(body)/2)
 	for r.more() {
 		start := r.at
 		i := instruction{op: r.byte()}
@@ -109,13 +118,13 @@ func parse(body []byte) (f function, ok bool) {
 		case op == opBlock || op == opLoop || op == opIf:
 			i.value = int64(r.byte())
 			if i.value < typeVoid { // the number of a type
-				return f, false
+				return false
 			}
 		case op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
 			i.value = int64(r.uint32())
 		case op == opBrTable:
 			if f.table != nil {
-				return f, false
+				return false
 			}
 			f.tableAt = len(f.instructions)
 			for range r.uint32() {
@@ -144,15 +153,15 @@ func parse(body []byte) (f function, ok bool) {
 			case sub == opMemoryFill:
 				r.take(1)
 			default:
-				return f, false
+				return false
 			}
 		case op == opUnreachable, op == opNop, op == opElse, op == opEnd, op == opReturn, op == opDrop, op == opSelect,
 			op >= opI32Eqz && op <= opLastPlain:
 		default:
-			return f, false
+			return false
 		}
 		i.code = body[start:r.at]
 		f.instructions = append(f.instructions, i)
 	}
-	return f, true
+	return true
 }

@@ -21,7 +21,7 @@ const (
 // errMalformed means that bytes are not the module they claim to be.
 var errMalformed = errors.New("malformed WebAssembly")
 
-// reader takes bytes apart. It panics with errMalformed at their end; Rewrite and rewriteFunction recover that.
+// reader takes bytes apart. It panics with errMalformed at their end; Rewrite and parse recover that.
 type reader struct {
 	bytes []byte
 	at    int
@@ -94,13 +94,13 @@ func Rewrite(wasm []byte) (rewritten []byte, err error) {
 	}()
 	r := &reader{bytes: wasm}
 	rewritten = append(make([]byte, 0, len(wasm)), r.take(headerBytes)...)
-	deferReturn := deferReturnIndex(wasm)
+	known := findLandmarks(wasm)
 	for r.more() {
 		start := r.at
 		id := r.byte()
 		content := r.take(r.uint32())
 		if id == sectionCode {
-			content = rewriteCode(content, deferReturn)
+			content = rewriteCode(content, known)
 			rewritten = binary.AppendUvarint(append(rewritten, id), uint64(len(content)))
 			rewritten = append(rewritten, content...)
 			continue
@@ -111,18 +111,19 @@ func Rewrite(wasm []byte) (rewritten []byte, err error) {
 }
 
 // rewriteCode rewrites the functions of a code section, some on each processor.
-func rewriteCode(section []byte, deferReturn int64) []byte {
+func rewriteCode(section []byte, known landmarks) []byte {
 	r := &reader{bytes: section}
 	bodies := make([][]byte, 0, len(section)/256)
 	for range r.uint32() {
 		bodies = append(bodies, r.take(r.uint32()))
 	}
-	workers := min(runtime.GOMAXPROCS(0), 8)
+	workers := runtime.GOMAXPROCS(0)
 	var wait sync.WaitGroup
 	for worker := range workers {
 		wait.Go(func() {
+			w := rewriter{known: known}
 			for i := worker; i < len(bodies); i += workers {
-				bodies[i] = rewriteFunction(bodies[i], i, deferReturn)
+				bodies[i] = w.function(bodies[i], i)
 			}
 		})
 	}
@@ -134,31 +135,60 @@ func rewriteCode(section []byte, deferReturn int64) []byte {
 	return code
 }
 
-// deferReturnName is the function to whose calls the runtime jumps when a panic was recovered.
-const deferReturnName = "runtime.deferreturn"
+// landmarks are the functions into whose middle the runtime jumps, as numbers of the module, which count imported
+// functions first. -1 is one whose name the module does not tell.
+type landmarks struct {
+	imported    int
+	deferReturn int64 // to whose calls it jumps when a panic was recovered
+	goExit      int64 // to whose second block goroutines return that have ended
+}
 
-// deferReturnIndex returns the number of that function, or -1 if the module has no such name.
-func deferReturnIndex(wasm []byte) int64 {
+// findLandmarks reads the names that a module gives its functions.
+func findLandmarks(wasm []byte) landmarks {
+	l := landmarks{deferReturn: -1, goExit: -1}
 	r := &reader{bytes: wasm, at: headerBytes}
 	for r.more() {
 		id := r.byte()
 		section := &reader{bytes: r.take(r.uint32())}
-		if id != sectionCustom || string(section.take(section.uint32())) != "name" {
+		switch {
+		case id == sectionImport:
+			l.imported = importedFunctions(section)
+		case id == sectionCustom && string(section.take(section.uint32())) == "name":
+			l.readNames(section)
+		}
+	}
+	return l
+}
+
+// importedFunctions counts the functions of an import section; a module of Go's imports nothing else.
+func importedFunctions(section *reader) (functions int) {
+	for range section.uint32() {
+		section.take(section.uint32()) // module
+		section.take(section.uint32()) // name
+		if section.byte() != importFunction {
+			panic(errMalformed)
+		}
+		section.uint32() // type
+		functions++
+	}
+	return functions
+}
+
+func (l *landmarks) readNames(section *reader) {
+	for section.more() {
+		kind := section.byte()
+		names := &reader{bytes: section.take(section.uint32())}
+		if kind != namesOfFunction {
 			continue
 		}
-		for section.more() {
-			kind := section.byte()
-			names := &reader{bytes: section.take(section.uint32())}
-			if kind != namesOfFunction {
-				continue
-			}
-			for range names.uint32() {
-				index := names.uint32()
-				if string(names.take(names.uint32())) == deferReturnName {
-					return int64(index)
-				}
+		for range names.uint32() {
+			index := int64(names.uint32())
+			switch string(names.take(names.uint32())) {
+			case "runtime.deferreturn":
+				l.deferReturn = index
+			case "runtime.goexit":
+				l.goExit = index
 			}
 		}
 	}
-	return -1
 }

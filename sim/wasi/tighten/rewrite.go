@@ -2,6 +2,43 @@ package tighten
 
 import "encoding/binary"
 
+// rewriter rewrites one function after the other. It keeps the memory that takes.
+type rewriter struct {
+	known   landmarks
+	parsed  function
+	written simplified
+}
+
+// function returns the body of a function that does the same. number is the function's, imports not counted.
+func (r *rewriter) function(body []byte, number int) []byte {
+	f, out := &r.parsed, &r.written
+	if !f.parse(body) {
+		return body
+	}
+	*out = (*out)[:0]
+	if d, ok := findDispatcher(f, number, r.known); ok && d.analyse() {
+		d.rewrite(out)
+	} else {
+		for _, i := range f.instructions {
+			out.add(i)
+		}
+	}
+	code := append(make([]byte, 0, len(body)+16), f.locals...)
+	for _, i := range *out {
+		code = i.append(code)
+	}
+	return code
+}
+
+// branchIfZero writes a branch to a label that is taken if PC_B is 0, as it is in every call.
+func (s *simplified) branchIfZero(depth uint32) {
+	s.add(instruction{op: opBlock})
+	s.add(instruction{op: opLocalGet})
+	s.add(instruction{op: opBrIf})
+	s.add(instruction{op: opBr, value: int64(depth) + 1})
+	s.add(instruction{op: opEnd})
+}
+
 // rewrite writes the function anew. Its shape is
 //
 //	loop
@@ -79,11 +116,7 @@ func (d *dispatcher) writeTable(out *simplified) {
 	if !elsewhere && first == 0 {
 		return
 	}
-	out.add(instruction{op: opBlock})
-	out.add(instruction{op: opLocalGet})
-	out.add(instruction{op: opBrIf})
-	out.add(instruction{op: opBr, value: int64(first) + 1})
-	out.add(instruction{op: opEnd})
+	out.branchIfZero(uint32(first))
 	out.add(instruction{op: opLocalGet})
 	out.add(instruction{op: opBrTable, code: code})
 }

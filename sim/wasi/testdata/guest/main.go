@@ -23,6 +23,7 @@ func main() {
 		"hello": hello, "timers": timers, "random": random, "fail": fail, "panic": func() { panic("the reason") },
 		"deadlock": func() { select {} }, "hog": hog, "clocks": clocks, "files": files, "wait": func() { open(); select {} }, "stop": stop, "order": order,
 		"dial": dial, "send": send, "receive": receive, "yield": yield, "sleep": sleep, "disk": disk, "now": now,
+		"controlflow": controlFlow,
 	}
 	acts[os.Args[1]]()
 }
