@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 
 	"github.com/tetratelabs/wazero"
@@ -25,7 +26,7 @@ func NewEngine(ctx context.Context, cacheDir string) (*Engine, error) {
 	cache := wazero.NewCompilationCache()
 	if cacheDir != "" {
 		var err error
-		if cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
+		if cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(cacheDir, cacheFolder)); err != nil {
 			return nil, fmt.Errorf("open the cache of compiled programs: %w", err)
 		}
 	}

@@ -4,6 +4,9 @@ package wasi
 
 import "github.com/tetratelabs/wazero/experimental"
 
+// Memory from the heap has no guard: the build fails here if one is needed.
+var _ = [1]bool{}[guardBytes]
+
 // memoryAllocator gives an instance its linear memory from Go's heap, where there is nothing better.
 type memoryAllocator struct {
 	limitBytes uint64

@@ -20,35 +20,44 @@ type memoryAllocator struct {
 
 var _ experimental.MemoryAllocator = (*memoryAllocator)(nil)
 
-// Allocate reserves addresses for as much memory as the instance may ever have.
+// Allocate reserves addresses for as much memory as the instance may ever have, and for what guards it.
 func (a *memoryAllocator) Allocate(_, maximum uint64) experimental.LinearMemory {
-	reserved, err := syscall.Mmap(-1, 0, int(min(maximum, a.limitBytes)), syscall.PROT_READ|syscall.PROT_WRITE,
-		syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	size := int(min(maximum, a.limitBytes))
+	mapped, err := syscall.Mmap(-1, 0, max(size, guardBytes), syscall.PROT_NONE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
-		a.err = fmt.Errorf("reserve %d bytes of memory: %w", a.limitBytes, err)
+		a.err = fmt.Errorf("reserve %d bytes of memory: %w", max(size, guardBytes), err)
+		return &a.memory
 	}
-	a.memory.reserved = reserved
+	a.memory.mapped = mapped
+	if err := syscall.Mprotect(mapped[:size], syscall.PROT_READ|syscall.PROT_WRITE); err != nil {
+		a.err = fmt.Errorf("make %d bytes of memory usable: %w", size, err)
+		return &a.memory
+	}
+	a.memory.usable = mapped[:size]
 	return &a.memory
 }
 
 // linearMemory is the memory of one instance.
-type linearMemory struct{ reserved []byte }
+type linearMemory struct {
+	mapped []byte // all of it; what is not usable must not be touched
+	usable []byte
+}
 
 // Reallocate grows the memory in its place, or returns nil at the limit.
 func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.reserved)) {
+	if size > uint64(len(m.usable)) {
 		return nil
 	}
-	return m.reserved[:size:size]
+	return m.usable[:size:size]
 }
 
 // Free gives the memory back.
 func (m *linearMemory) Free() {
-	if m.reserved == nil {
+	if m.mapped == nil {
 		return
 	}
-	if err := syscall.Munmap(m.reserved); err != nil {
+	if err := syscall.Munmap(m.mapped); err != nil {
 		panic(fmt.Sprintf("unmap the memory of an instance: %v", err)) // only a wrong address can be the reason
 	}
-	m.reserved = nil
+	m.mapped, m.usable = nil, nil
 }
