@@ -85,12 +85,16 @@ func (r *run) bootSoon(m *member, d time.Duration) {
 	})
 }
 
+// collectAt lets heaps grow to nine times what is in use before they are collected: collections are an eighth of a guest's
+// work under load, and heaps are a few MiB.
+const collectAt = "800"
+
 // memoryPages bounds a program's memory, in pages of 64 KiB: 512 MiB.
 const memoryPages = 8192
 
 func (r *run) boot(m *member) {
 	args := r.scenario.Topology.args(m.plan, m.rejoin)
-	env := []string{"TZ=UTC"}
+	env := []string{"TZ=UTC", "GOGC=" + collectAt}
 	if r.scenario.Yields {
 		env = append(env, bugs.YieldsVariable+"=1")
 	}
