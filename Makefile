@@ -44,8 +44,10 @@ failpoints: ## end processes at the failpoints of the journal, on a rewritten co
 	cd "$$copy"; go vet -tags failpoint ./node/wal; \
 	go test -tags failpoint -run Failpoint ./node/wal
 
-sim-build: ## build the simulator, and the product's binary for it, with failpoints
-	go build -o bin/sim ./cmd/sim
+sim-build: ## build the simulator, and the product's binary for it, with failpoints; CHECKED=1: with wazero as it is
+	@if [ -z "$(CHECKED)" ]; then \
+	go run ./sim/wasi/unchecked bin/engine && go build -tags unchecked -modfile bin/engine/go.mod -o bin/sim ./cmd/sim; \
+	else go build -o bin/sim ./cmd/sim; fi
 	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
 	cp -R go.mod go.sum backend cmd frontend metadata node "$$copy"; \
 	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
