@@ -67,7 +67,7 @@ func short() *Scenario {
 	s.Network.ShortReads, s.Network.ShortWrites = 50, 50
 	s.Yields = true
 	s.Faults = []Fault{
-		{At: 4 * time.Second, For: time.Second, Kind: Power, On: []string{leaderPrefix + slotGroup(0)}},
+		{At: 4 * time.Second, For: time.Second, Kind: Power, On: []string{"backend-1"}},
 		{At: 6 * time.Second, For: time.Second, Kind: Cut, On: []string{"backend-3"}},
 		{At: 7 * time.Second, For: time.Second, Kind: Lag, On: []string{"frontend-1"}, Arg: 20},
 	}
@@ -170,7 +170,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}
 	for name, prepare := range map[string]func(s *Scenario){
 		"no-store-deadline": func(s *Scenario) {
-			s.Faults = []Fault{{At: 5 * time.Second, Kind: HungDisk, On: []string{leaderPrefix + slotGroup(0)}, Stays: true}}
+			s.Faults = []Fault{{At: 7 * time.Second, Kind: HungDisk, On: []string{leaderPrefix + slotGroup(0)}, Stays: true}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

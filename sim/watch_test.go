@@ -27,7 +27,7 @@ func TestAProgramThatNeverWaitsIsNoticed(t *testing.T) {
 			stuck <- host
 		}
 		end := r.watch()
-		time.Sleep(10 * stuckAfter)
+		time.Sleep(10*stuckAfter + stuckAfter/2) // from here on between two looks
 		require.Empty(t, stuck, "nothing has run yet")
 		h := r.world.AddHost(world.HostSpec{Name: "busy", IP: "10.0.0.1"})
 		require.NoError(t, h.Boot(func(*world.Host) (world.Guest, error) { return still{}, nil }))
