@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"chasqui/sim/disk"
@@ -168,15 +167,16 @@ func init() {
 			}
 		}},
 		StaleVIP: {says: "clients hear nothing of a new holder of the virtual IP", begin: func(r *run, a *activeFault) bool {
+			a.held = r.world.Misled()
 			for _, m := range a.on {
 				r.world.StaleRoute(m.host, vip, true)
 			}
 			return false
 		}, lift: func(r *run, a *activeFault) {
+			if r.world.Misled() > a.held {
+				r.happened[StaleVIP]++
+			}
 			for _, m := range a.on {
-				if holders, to := r.world.Holders(vip), r.world.Learned(m.host, vip); len(holders) > 0 && !slices.Contains(holders, to) {
-					r.happened[StaleVIP]++
-				}
 				r.world.StaleRoute(m.host, vip, false)
 			}
 		}},

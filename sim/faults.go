@@ -75,7 +75,7 @@ func (f *Fault) String() string {
 type activeFault struct {
 	Fault
 	on, and []*member
-	held    uint64 // packets held back before it began
+	held    uint64 // what the world had counted of its effect before it began
 	done    bool
 }
 

@@ -62,6 +62,9 @@ func (w *World) StaleRoute(from *Host, ip string, stale bool) {
 	f.learned[from.index].stuck = stale
 }
 
+// Misled returns how many connections were begun to a host that did not hold the address any more, for a stale route.
+func (w *World) Misled() uint64 { return w.links.misled }
+
 // announce tells the hosts that can be reached who holds the address.
 func (l *links) announce(f *floating, holder *Host) {
 	for _, h := range l.w.hosts {
@@ -86,6 +89,9 @@ func (l *links) holder(f *floating, from *Host) *Host {
 	}
 	switch {
 	case r.stuck && r.to != nil:
+		if !slices.Contains(f.holders, r.to) {
+			l.misled++
+		}
 		return r.to
 	case r.to != nil && answers(r.to):
 		r.silent = false

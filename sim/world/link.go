@@ -34,6 +34,7 @@ type links struct {
 	// flows are the directions of connections that hold packets back, in the order in which they began to.
 	held      []*flow
 	heldCount uint64 // packets ever held back
+	misled    uint64 // connections begun over a stale route
 }
 
 type link struct {

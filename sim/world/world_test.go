@@ -346,6 +346,7 @@ func TestAFloatingAddressFollowsItsLatestHolder(t *testing.T) {
 		p.StaleRoute(p.client, floating, true)
 		n.Sleep(askAgainAfter)
 		require.ErrorIs(t, try(n), os.ErrDeadlineExceeded, "it does not ask")
+		require.EqualValues(t, 1, p.Misled())
 		p.StaleRoute(p.client, floating, false)
 		require.NoError(t, try(n), "the first holder is found again")
 		require.Equal(t, 2, p.echo.accepted)
