@@ -215,7 +215,6 @@ var drawnKinds = []drawnKind{
 	{kind: FullDisk, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.withDisk(), d.random.Int64N(1<<20) }},
 	{kind: BitRot, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
 	{kind: Misdirected, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
-	{kind: StaleRead, damages: true, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.victim(), 1+d.random.Int64N(20) }},
 	{kind: WallJump, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), int64(d.exponential(800))-800 }},
 	{kind: ClockDrift, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.random.Int64N(10_000)-5000 }},
 	{kind: StaleVIP, draw: func(d *drawer, f *Fault) {

@@ -136,7 +136,7 @@ func init() {
 		HungDisk:    onDisk("the disk does not answer", func(d *disk.Disk, _ *activeFault) { d.Hang() }, (*disk.Disk).Unhang),
 		FullDisk:    onDisk("Arg bytes are free on the disk", func(d *disk.Disk, a *activeFault) { d.Full(a.Arg) }, (*disk.Disk).NotFull),
 		Misdirected: onDisk("the next write goes elsewhere", func(d *disk.Disk, _ *activeFault) { d.MisdirectWrites(1) }, nil),
-		StaleRead:   onDisk("the next Arg reads return what was there before the last write", func(d *disk.Disk, a *activeFault) { d.StaleReads(int(a.Arg)) }, nil),
+		StaleRead:   onDisk("the next Arg reads return what was there before the last write: beyond the model", func(d *disk.Disk, a *activeFault) { d.StaleReads(int(a.Arg)) }, nil),
 		LyingDisk:   onDisk("syncs succeed without doing anything: beyond the model", func(d *disk.Disk, _ *activeFault) { d.LieOnSync(true) }, func(d *disk.Disk) { d.LieOnSync(false) }),
 		BitRot: {says: "a bit of the disk flips", begin: func(r *run, a *activeFault) bool {
 			for _, m := range a.on {
