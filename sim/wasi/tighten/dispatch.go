@@ -153,18 +153,23 @@ func (d *dispatcher) holdsAddress(at int) bool {
 }
 
 // needAddress marks a block whose address is a constant in this function: the one behind a call, to which the called
-// function returns when it was stopped meanwhile. The runtime also jumps to calls of deferreturn themselves.
+// function returns when it was stopped meanwhile. The runtime also jumps to calls of deferreturn themselves. What is
+// behind a call of sigpanic is never reached: a recovered panic goes on at a deferreturn.
 func (d *dispatcher) needAddress(at int, address int64) {
 	if address>>blockBits != int64(d.number)+firstPC {
 		return
 	}
 	block := address & (1<<blockBits - 1)
-	d.entries[d.place(block)] = true
 	for _, i := range d.instructions[at+1 : min(at+5, len(d.instructions))] {
-		if i.op == opCall && (i.value == d.known.deferReturn || d.known.deferReturn < 0) {
+		switch {
+		case i.op != opCall:
+		case i.value == d.known.signalPanic:
+			return // it does not return
+		case i.value == d.known.deferReturn || d.known.deferReturn < 0:
 			d.entries[d.place(block-1)] = true
 		}
 	}
+	d.entries[d.place(block)] = true
 }
 
 // jumpAt recognises a jump.

@@ -16,8 +16,9 @@
 // To an engine each jump is an indirect one, and any block may follow any other, so that hardly a value stays in a
 // register. But a jump forward needs no table: the end of a later block is a plain branch away. What remains for the
 // table are jumps backward, and the blocks in which a function may begin anew: its first one, and those behind a call.
-// With the other blocks out of the table most code becomes a straight line (see dispatch.go). Besides that, comparisons
-// of comparisons and conversions there and back are simplified (simplify.go).
+// With the other blocks out of the table most code becomes a straight line (see dispatch.go). Besides that, calls that
+// never return are moved out of the way (cold.go), and comparisons of comparisons and conversions there and back are
+// simplified (simplify.go).
 //
 // Nothing observable changes: the same calls are made with the same memory, so a run of a rewritten program has the same
 // hash as one of the original, and a test of package sim/wasi checks that. A jump to a block that was taken out of the

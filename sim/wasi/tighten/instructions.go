@@ -23,6 +23,8 @@ const (
 	opSelect       = 0x1b
 	opLocalGet     = 0x20
 	opLocalSet     = 0x21
+	opLocalTee     = 0x22
+	opGlobalGet    = 0x23
 	opGlobalSet    = 0x24
 	opFirstMemory  = 0x28 // loads and stores
 	opI64Load8U    = 0x31
@@ -44,6 +46,7 @@ const (
 	opI64Ne        = 0x52
 	opI64GeU       = 0x5a
 	opI32Add       = 0x6a
+	opI32Sub       = 0x6b
 	opI64Add       = 0x7c
 	opI64And       = 0x83
 	opI32WrapI64   = 0xa7
@@ -74,7 +77,7 @@ func (i instruction) append(b []byte) []byte {
 	}
 	b = append(b, i.op)
 	switch i.op {
-	case opBlock:
+	case opBlock, opIf:
 		return append(b, typeVoid)
 	case opBr, opBrIf, opLocalGet:
 		return binary.AppendUvarint(b, uint64(i.value))

@@ -135,17 +135,19 @@ func rewriteCode(section []byte, known landmarks) []byte {
 	return code
 }
 
-// landmarks are the functions into whose middle the runtime jumps, as numbers of the module, which count imported
-// functions first. -1 is one whose name the module does not tell.
+// landmarks are functions of the runtime that take an unusual way in or out, as numbers of the module, which count
+// imported functions first. -1 is one whose name the module does not tell.
 type landmarks struct {
 	imported    int
 	deferReturn int64 // to whose calls it jumps when a panic was recovered
 	goExit      int64 // to whose second block goroutines return that have ended
+	// The functions that never return to where they were called; see cold.go.
+	signalPanic, moreStack, moreStackNoContext int64
 }
 
 // findLandmarks reads the names that a module gives its functions.
 func findLandmarks(wasm []byte) landmarks {
-	l := landmarks{deferReturn: -1, goExit: -1}
+	l := landmarks{deferReturn: -1, goExit: -1, signalPanic: -1, moreStack: -1, moreStackNoContext: -1}
 	r := &reader{bytes: wasm, at: headerBytes}
 	for r.more() {
 		id := r.byte()
@@ -188,6 +190,12 @@ func (l *landmarks) readNames(section *reader) {
 				l.deferReturn = index
 			case "runtime.goexit":
 				l.goExit = index
+			case "runtime.sigpanic":
+				l.signalPanic = index
+			case "runtime.morestack":
+				l.moreStack = index
+			case "runtime.morestack_noctxt":
+				l.moreStackNoContext = index
 			}
 		}
 	}

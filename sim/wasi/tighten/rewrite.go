@@ -19,8 +19,12 @@ func (r *rewriter) function(body []byte, number int) []byte {
 	if d, ok := findDispatcher(f, number, r.known); ok && d.analyse() {
 		d.rewrite(out)
 	} else {
-		for _, i := range f.instructions {
-			out.add(i)
+		for at := 0; at < len(f.instructions); at++ {
+			if further := out.addCold(f.instructions[at:], &r.known); further > 0 {
+				at += further
+				continue
+			}
+			out.add(f.instructions[at])
 		}
 	}
 	code := append(make([]byte, 0, len(body)+16), f.locals...)
@@ -28,15 +32,6 @@ func (r *rewriter) function(body []byte, number int) []byte {
 		code = i.append(code)
 	}
 	return code
-}
-
-// branchIfZero writes a branch to a label that is taken if PC_B is 0, as it is in every call.
-func (s *simplified) branchIfZero(depth uint32) {
-	s.add(instruction{op: opBlock})
-	s.add(instruction{op: opLocalGet})
-	s.add(instruction{op: opBrIf})
-	s.add(instruction{op: opBr, value: int64(depth) + 1})
-	s.add(instruction{op: opEnd})
 }
 
 // rewrite writes the function anew. Its shape is
@@ -66,6 +61,10 @@ func (d *dispatcher) rewrite(out *simplified) {
 		i := list[at]
 		if j, ok := d.jumps[at]; ok && j.forward {
 			at += d.writeJump(out, j, &p)
+			continue
+		}
+		if further := out.addCold(list[at:], &d.known); further > 0 {
+			at += further
 			continue
 		}
 		before := p
@@ -107,18 +106,23 @@ func (d *dispatcher) writeTable(out *simplified) {
 	code := binary.AppendUvarint([]byte{opBrTable}, uint64(len(d.table)-1))
 	for place, needed := range d.entries {
 		target := lost
-		if needed {
+		if needed && place > 0 {
 			target = d.rank[d.table[place]]
 			elsewhere = elsewhere || target != first
 		}
-		code = binary.AppendUvarint(code, uint64(target))
+		code = binary.AppendUvarint(code, uint64(target+1)) // out of the "if"
 	}
 	if !elsewhere && first == 0 {
 		return
 	}
-	out.branchIfZero(uint32(first))
+	out.add(instruction{op: opLocalGet})
+	out.add(instruction{op: opI32Eqz})
+	out.add(instruction{op: opIf, value: typeVoid})
+	out.add(instruction{op: opBr, value: int64(first) + 1})
+	out.add(instruction{op: opElse})
 	out.add(instruction{op: opLocalGet})
 	out.add(instruction{op: opBrTable, code: code})
+	out.add(instruction{op: opEnd})
 }
 
 // writeJump writes a jump forward, and returns how many further instructions it stands for.

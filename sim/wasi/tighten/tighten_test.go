@@ -12,11 +12,11 @@ import (
 
 // mnemonics are the short names of instructions in these tests.
 var mnemonics = map[string]byte{
-	"unreachable": opUnreachable, "block": opBlock, "loop": opLoop, "if": opIf, "end": opEnd, "br": opBr, "br_if": opBrIf,
+	"unreachable": opUnreachable, "block": opBlock, "loop": opLoop, "if": opIf, "else": opElse, "end": opEnd, "br": opBr, "br_if": opBrIf,
 	"table": opBrTable, "return": opReturn, "call": opCall, "get": opLocalGet, "set": opLocalSet, "i32": opI32Const,
 	"i64": opI64Const, "eqz32": opI32Eqz, "eqz64": opI64Eqz, "ne64": opI64Ne, "eq64": opI64Eq, "lt32": opI32Eq + 2,
 	"ge32": opI32Eq + 8, "gtu64": opI64Eq + 5, "leu64": opI64Eq + 7, "wrap": opI32WrapI64, "extend": opI64ExtendU,
-	"add32": opI32Add, "add64": opI64Add, "and64": opI64And, "load8": opI64Load8U, "load32": opI64Load32U, "store64": opI64Store,
+	"add32": opI32Add, "sub32": opI32Sub, "tee": opLocalTee, "gget": opGlobalGet, "gset": opGlobalSet, "add64": opI64Add, "and64": opI64And, "load8": opI64Load8U, "load32": opI64Load32U, "store64": opI64Store,
 }
 
 // assemble turns text into the body of a function without locals. A number follows the instructions that have one; a
@@ -40,7 +40,7 @@ func assemble(t *testing.T, text string) []byte {
 			body = append(body, typeVoid)
 		case opI32Const, opI64Const:
 			body = appendInt64(body, next())
-		case opBr, opBrIf, opCall, opLocalGet, opLocalSet:
+		case opBr, opBrIf, opCall, opLocalGet, opLocalSet, opLocalTee, opGlobalGet, opGlobalSet:
 			body = binary.AppendUvarint(body, uint64(next()))
 		case opI64Load8U, opI64Load32U, opI64Store:
 			body = append(body, 0, 0)
@@ -69,7 +69,7 @@ func disassemble(t *testing.T, body []byte) string {
 	for _, i := range f.instructions {
 		word := names[i.op]
 		switch i.op {
-		case opBr, opBrIf, opCall, opLocalGet, opLocalSet, opI32Const, opI64Const:
+		case opBr, opBrIf, opCall, opLocalGet, opLocalSet, opLocalTee, opGlobalGet, opGlobalSet, opI32Const, opI64Const:
 			word += fmt.Sprint(" ", i.value)
 		case opBrTable:
 			for _, depth := range f.table {
@@ -105,19 +105,19 @@ func TestFunctions(t *testing.T) {
 			"loop block block block get 0 table 0 1 2 2 . end return" +
 				" end get 1 if i32 1 set 0 br 2 end return" +
 				" end return end unreachable end",
-			"loop block block block block get 0 br_if 0 br 1 end get 0 table 0 1 2 2 . end return" +
+			"loop block block block get 0 eqz32 if br 1 else get 0 table 3 2 3 3 . end end return" +
 				" end get 1 if i32 1 set 0 br 2 end return" +
 				" return unreachable end end unreachable end"},
 		{"a function may go on behind a call; unwinding it leaves everything",
 			"block loop block block block get 0 table 0 1 2 2 . end " + behind(2) + "call 7 br_if 4" +
 				" end unreachable" +
 				" end return end unreachable end unreachable end",
-			"block loop block block block block get 0 br_if 0 br 1 end get 0 table 0 2 1 2 . end " + behind(2) + "call 7 br_if 4" +
+			"block loop block block block get 0 eqz32 if br 1 else get 0 table 3 3 2 3 . end end " + behind(2) + "call 7 br_if 4" +
 				" unreachable" +
 				" end return unreachable end end unreachable end unreachable end"},
 		{"a call of deferreturn may be jumped to; one of another function may not",
 			"loop block block block get 0 table 0 1 2 2 . end return end " + behind(2) + "call 9 br_if 1 end return end unreachable end",
-			"loop block block block block block get 0 br_if 0 br 1 end get 0 table 0 1 2 3 . end return end " + behind(2) +
+			"loop block block block block get 0 eqz32 if br 1 else get 0 table 4 2 3 4 . end end return end " + behind(2) +
 				"call 9 br_if 2 end return unreachable end end unreachable end"},
 		{"jumps from within other blocks",
 			"loop block block block get 0 table 0 1 2 2 . end" +
@@ -145,6 +145,30 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// TestColdCalls: calls that never return move into an else; their addresses are of no use to the table.
+func TestColdCalls(t *testing.T) {
+	known := landmarks{deferReturn: 9, goExit: 8, signalPanic: 10, moreStack: 11, moreStackNoContext: -1}
+	push := func(block, function int) string {
+		return fmt.Sprint("get 1 i32 8 sub32 tee 1 gset 0 get 1 i64 ", address+block, " store64 i32 0 call ", function)
+	}
+	call := func(function int) string { return "if " + push(1, function) + " gget 0 set 1 br_if 5 end" }
+	cold := func(function int) string { return "if else " + push(1, function) + " return end" }
+	for _, test := range []struct{ name, body, want string }{
+		{"of a nil pointer", "get 2 eqz64 " + call(10) + " return", "get 2 i64 0 ne64 " + cold(10) + " return"},
+		{"for more stack", "get 1 get 2 lt32 " + call(11) + " return", "get 1 get 2 ge32 " + cold(11) + " return"},
+		{"of a function that may return", "get 2 eqz64 " + call(12), "get 2 eqz64 " + call(12)},
+		{"with something else", "get 2 eqz64 if unreachable " + push(1, 10) + " end", "get 2 eqz64 if unreachable " + push(1, 10) + " end"},
+		{"behind a table", "loop block block block get 0 table 0 1 2 2 . end get 2 eqz64 " + call(10) +
+			" i32 2 set 0 br 2 end unreachable end return end unreachable end",
+			"loop block block block end get 2 i64 0 ne64 " + cold(10) +
+				" br 0 unreachable end return unreachable end end unreachable end"},
+	} {
+		r := rewriter{known: known}
+		got := disassemble(t, r.function(assemble(t, test.body), self))
+		require.Equal(t, test.want, got, test.name)
+	}
+}
+
 // TestGoExit: goroutines that have ended return to the second block of one function.
 func TestGoExit(t *testing.T) {
 	body := assemble(t, "loop block block get 0 table 0 1 1 . end unreachable end return end unreachable end")
@@ -156,7 +180,7 @@ func TestGoExit(t *testing.T) {
 		{landmarks{goExit: -1}, true},
 	} {
 		r := rewriter{known: test.known}
-		require.Equal(t, test.table, strings.Contains(disassemble(t, r.function(body, self)), "table 0 1"), "%+v", test)
+		require.Equal(t, test.table, strings.Contains(disassemble(t, r.function(body, self)), "table 3 2 3 ."), "%+v", test)
 	}
 }
 
