@@ -24,6 +24,8 @@ func (b *Balancer) hold(ctx context.Context) {
 		case release:
 			b.host.Log.Warn("the peer holds the virtual IP too and ranks higher: releasing it", "vip", b.cfg.VIP)
 			b.letGo()
+		default:
+			b.announceAgain()
 		}
 		if node.Wait(ctx, b.host.Clock, b.cfg.PingInterval-node.Since(b.host.Clock, started)) != nil {
 			return
@@ -67,6 +69,7 @@ func (b *Balancer) heard(peer State) {
 		b.freeSince = b.host.Clock.Now()
 	}
 	b.condition, b.peerState, b.missed = peerAnswers, peer, 0
+	b.contested = b.listener != nil && (b.contested || peer.Holding)
 	b.mu.Unlock()
 	if changed {
 		b.host.Log.Info("the peer balancer answers", "peer", peer.ID, "priority", peer.Priority.String(), "holding", peer.Holding)
@@ -107,6 +110,34 @@ func (b *Balancer) claim() {
 	b.mu.Unlock()
 	b.host.Log.Info("holding the virtual IP", "vip", listener.Addr().String())
 	b.host.Tasks.Go("balancer-accept", func(ctx context.Context) { b.accept(ctx, listener) })
+}
+
+// announceAgain listens on the VIP anew once a peer that held it too has let go. Clients that followed the peer, whose
+// announcement came later, would otherwise knock at a host that does not answer until they ask for the address by
+// themselves. Connections that came through the VIP go on.
+func (b *Balancer) announceAgain() {
+	b.mu.Lock()
+	listener := b.listener
+	again := b.contested && listener != nil && b.condition == peerAnswers && !b.peerState.Holding
+	b.contested = b.contested && !again
+	b.mu.Unlock()
+	if !again {
+		return
+	}
+	b.host.Log.Info("the peer has let the virtual IP go: announcing it again", "vip", b.cfg.VIP)
+	if err := listener.Close(); err != nil {
+		b.host.Log.Warn("closing the virtual IP's listener", "vip", b.cfg.VIP, "error", err)
+	}
+	b.claim()
+	b.mu.Lock()
+	lost := b.listener == listener // claim has said why
+	if lost {
+		b.listener = nil
+	}
+	b.mu.Unlock()
+	if lost {
+		b.pool.closeAll()
+	}
 }
 
 // letGo stops listening on the VIP and closes the connections that came through it. Harmless if it is not held.

@@ -147,11 +147,29 @@ func TestAVIPHeldTwiceIsReleasedByTheSecondary(t *testing.T) {
 			toPrimary.peer.Store(primary)
 			toSecondary.peer.Store(secondary)
 			eventually(t, "both hold", func() bool { return primary.State().Holding && secondary.State().Holding })
+			address := func() string {
+				primary.mu.Lock()
+				defer primary.mu.Unlock()
+				return primary.listener.Addr().String()
+			}
+			before := address()
+			eventually(t, "its frontend is checked", func() bool { n, _ := primary.Counts(); return n == 1 })
+			user := connect(t, host, primary)
+			user.send("before")
+			require.Equal(t, "one:before", user.receive())
 
 			toSecondary.cut.Store(!c.healPrimaryToSecondary)
 			toPrimary.cut.Store(!c.healBackwards)
 			eventually(t, "the secondary releases", func() bool { return !secondary.State().Holding })
 			require.True(t, primary.State().Holding)
+			// Port 0 is another port every time.
+			eventually(t, "the primary announces itself again", func() bool { return address() != before })
+			require.True(t, primary.State().Holding)
+			user.send("after")
+			require.Equal(t, "one:after", user.receive())
+			again := connect(t, host, primary)
+			again.send("hello")
+			require.Equal(t, "one:hello", again.receive())
 		})
 	}
 }
