@@ -17,15 +17,17 @@ const restartAfter = time.Second
 
 // member is a host of the run.
 type member struct {
-	index   int
-	plan    hostPlan
-	host    *world.Host
-	disk    *disk.Disk // nil for hosts without one
-	image   *disk.Image
-	rejoin  bool // its program is told that its disk was lost
-	damaged bool // faults of its disk may make its program end itself
-	held    int  // faults that keep it without power
-	booting *world.Event
+	index  int
+	plan   hostPlan
+	host   *world.Host
+	disk   *disk.Disk // nil for hosts without one
+	image  *disk.Image
+	rejoin bool // its program is told that its disk was lost
+	// troubled: faults of its disk may make its program end itself. damaged: some of its bytes may be wrong.
+	troubled, damaged bool
+	asked             bool // its program was asked to end
+	held              int  // faults that keep it without power
+	booting           *world.Event
 	// crashesAtCall is the fault that is to end the program at one of its calls.
 	crashesAtCall FaultKind
 	line          []byte // of its standard error output, incomplete
@@ -102,6 +104,7 @@ func (r *run) boot(m *member) {
 		r.injected[Failpoint]++
 		env = append(env, "GO_FAILPOINTS="+failpoints)
 	}
+	m.asked = false
 	r.moment([]*member{m}, "boot", fmt.Sprintf("%s starts (%d)", m.plan.name, m.host.Incarnation()+1))
 	err := m.host.Boot(func(h *world.Host) (world.Guest, error) {
 		return r.program.Start(h, wasi.Options{Args: args, Env: env, MemoryLimitPages: memoryPages})
@@ -140,16 +143,16 @@ func (r *run) ended(m *member, end world.End) {
 	r.moment([]*member{m}, "exit", fmt.Sprintf("%s ends itself with code %d: %s", m.plan.name, end.Code, lastLine(end.Detail)))
 	m.exits = append(m.exits, exit{r.world.Now(), end.Code, end.Detail})
 	switch {
-	case end.Code == exitStopped:
+	case end.Code == exitStopped && m.asked:
 	case end.Code == exitPanic && r.scenario.Failpoints[m.plan.name] != "" && strings.Contains(end.Detail, "failpoint panic"):
 		r.happened[Failpoint]++
-	case end.Code == exitFailed && m.damaged:
-	case end.Code == exitError && m.damaged && strings.Contains(end.Detail, "--rejoin"):
+	case end.Code == exitFailed && m.troubled:
+	case end.Code == exitError && m.troubled && strings.Contains(end.Detail, "--rejoin"):
 		// What an operator does whom the program asks to.
 		r.moment([]*member{m}, "operator", m.plan.name+" gets an empty disk and rejoins")
 		m.disk.Wipe()
 		m.rejoin = true
-	case end.Code == exitError && m.damaged:
+	case end.Code == exitError && m.troubled:
 	default:
 		r.violate(ruleExit, fmt.Sprintf("%s ended itself with code %d: %s", m.plan.name, end.Code, excerpt(end.Detail)))
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"chasqui/sim/disk"
@@ -93,24 +94,23 @@ func init() {
 			a.on = r.servers()
 			return crash(world.CrashPower)(r, a)
 		}, lift: powerOn},
-		Wipe: {says: "a machine dies and comes back with an empty disk, to rejoin", begin: func(r *run, a *activeFault) bool {
+		Wipe: {says: "a machine dies and comes back with an empty disk, to rejoin", begin: func(_ *run, a *activeFault) bool {
+			a.on = withDisks(a.on)
 			for _, m := range a.on {
-				if m.disk == nil {
-					continue
-				}
 				m.held++
 				m.host.Crash(world.CrashPower)
 				m.disk.Wipe()
 				m.rejoin = true
 			}
-			return true
+			return len(a.on) > 0
 		}, lift: powerOn},
 		OldDisk: {says: "a machine comes back with the disk it had Arg milliseconds into the run: beyond the model", begin: oldDisk, lift: powerOn},
 		Stop: {says: "an operator stops a process in order and starts it again after For", begin: func(r *run, a *activeFault) bool {
 			stopped := false
 			for _, m := range a.on {
 				m.held++
-				stopped = m.host.Stop() || stopped
+				m.asked = m.host.Stop()
+				stopped = stopped || m.asked
 			}
 			return stopped
 		}, lift: powerOn},
@@ -145,7 +145,7 @@ func init() {
 				}
 				if where, ok := m.disk.Rot(r.random, nil); ok {
 					r.moment([]*member{m}, "fault", "bit rot in "+where.String())
-					m.damaged = true
+					m.troubled, m.damaged = true, true
 				}
 			}
 			return false
@@ -310,18 +310,20 @@ func powerOn(r *run, a *activeFault) {
 	}
 }
 
-func oldDisk(r *run, a *activeFault) bool {
-	hit := false
+func oldDisk(_ *run, a *activeFault) bool {
+	a.on = slices.DeleteFunc(withDisks(a.on), func(m *member) bool { return m.image == nil })
 	for _, m := range a.on {
-		if m.disk == nil || m.image == nil {
-			continue
-		}
 		m.held++
 		m.host.Crash(world.CrashPower)
 		m.disk.Restore(m.image)
-		hit = true
+		m.troubled = true
 	}
-	return hit
+	return len(a.on) > 0
+}
+
+// withDisks returns the hosts that have a disk. A fault that keeps hosts off must lift only those it took.
+func withDisks(hosts []*member) []*member {
+	return slices.DeleteFunc(slices.Clone(hosts), func(m *member) bool { return m.disk == nil })
 }
 
 // onDisk is a fault of the disks of the hosts it happens to. Whether it had an effect is counted by the disk's probes.
@@ -330,7 +332,8 @@ func onDisk(says string, begin func(d *disk.Disk, a *activeFault), lift func(d *
 		for _, m := range a.on {
 			if m.disk != nil {
 				begin(m.disk, a)
-				m.damaged = true
+				m.troubled = true
+				m.damaged = m.damaged || a.Kind == Misdirected || a.Kind == StaleRead || a.Kind == LyingDisk
 			}
 		}
 		return false

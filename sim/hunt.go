@@ -29,9 +29,9 @@ type Catch struct {
 	// Found is the run that broke one of the rules, nil if none did. Other counts the runs that broke other rules only.
 	Found *Result
 	Other map[string]int
-	// Seeds and CPU are what it took: seeds run to their ends, and the time they ran for together.
+	// Seeds and Ran are what it took: seeds run to their ends, and the real time they ran for, added up.
 	Seeds int
-	CPU   time.Duration
+	Ran   time.Duration
 }
 
 // Run hunts.
@@ -50,7 +50,7 @@ func (h *Hunt) Run(program *wasi.Program) (*Catch, error) {
 			return // it was under way when the bug was found
 		}
 		catch.Seeds++
-		catch.CPU += result.RealTime
+		catch.Ran += result.RealTime
 		if slices.ContainsFunc(result.Rules(), func(rule string) bool { return slices.Contains(h.Rules, rule) }) {
 			catch.Found, stop = result, true
 			return

@@ -66,7 +66,7 @@ func (r *run) digest(m *member, group string, index uint64, value string) {
 	}
 }
 
-// verifyJournals checks that the journals of hosts whose disks nothing was done to can be read to their ends.
+// verifyJournals checks that journals can be read to their ends, but for those of hosts whose disks were given wrong bytes.
 func (r *run) verifyJournals() {
 	for _, m := range r.members {
 		if m.disk == nil || m.damaged || m.host.Incarnation() == 0 {

@@ -79,8 +79,8 @@ func (c *bugsCommand) Run(cli *commands) error {
 		} else {
 			missed++
 		}
-		fmt.Fprintf(os.Stderr, "    found: %s, after %d seeds and %.0f s\n", found, catch.Seeds, catch.CPU.Seconds())
-		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%s\t%s\n", bug.Name, found, catch.Seeds, catch.CPU.Seconds(), rule, bug.Rule, replay)
+		fmt.Fprintf(os.Stderr, "    found: %s, after %d seeds and %.0f s\n", found, catch.Seeds, catch.Ran.Seconds())
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%s\t%s\n", bug.Name, found, catch.Seeds, catch.Ran.Seconds(), rule, bug.Rule, replay)
 	}
 	if err := table.Flush(); err != nil {
 		return err

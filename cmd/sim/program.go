@@ -61,6 +61,18 @@ func (c *commands) load() (program *loaded, stop func(), err error) {
 	return &loaded{Program: compiled, hash: fmt.Sprintf("%x", sha256.Sum256(wasm))[:12], path: path}, stop, nil
 }
 
+// prepare finds what to run: a scenario, and the product, with a bug if there is one.
+func (c *commands) prepare(seed uint64, from, bug string) (s *sim.Scenario, program *loaded, stop func(), err error) {
+	if from == "" && seed == 0 {
+		return nil, nil, nil, &exitError{exitUsage, "give a --seed (from 1 on), or a scenario: a name, a file or the folder of a failure"}
+	}
+	if s, err = scenario(seed, from); err != nil {
+		return nil, nil, nil, err
+	}
+	program, stop, err = c.loadWith(bug)
+	return s, program, stop, err
+}
+
 // scenario returns that of a seed, of a scenario file, of a folder of a kept failure, or of a name.
 func scenario(seed uint64, from string) (*sim.Scenario, error) {
 	if from == "" {

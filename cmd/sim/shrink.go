@@ -26,14 +26,7 @@ func (*shrinkCommand) Help() string {
 
 // Run shrinks a failure.
 func (c *shrinkCommand) Run(cli *commands) error {
-	if c.From == "" && c.Seed == 0 {
-		return &exitError{exitUsage, "give a --seed (from 1 on), a scenario file or the folder of a failure"}
-	}
-	s, err := scenario(c.Seed, c.From)
-	if err != nil {
-		return err
-	}
-	program, stop, err := cli.loadWith(c.Bug)
+	s, program, stop, err := cli.prepare(c.Seed, c.From, c.Bug)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func copied() *sim.Result {
 func repeated() *sim.Result {
 	r := deposed()
 	r.Violations = nil
-	r.Difference = &world.Difference{Index: 812, Earlier: world.Record{At: 5_000_000_000, Kind: world.TraceSend, A: 1, B: 2, C: 3}}
+	r.Difference = &world.Difference{Index: 812, Earlier: world.Record{At: 5_000_000_000, Kind: world.TracePacket, A: 1, B: 2, C: 3}}
 	return r
 }
 

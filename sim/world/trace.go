@@ -15,7 +15,6 @@ type EventKind uint8
 const (
 	TraceResume EventKind = iota + 1 // a guest has run: A host, B calls made so far, C nanoseconds it took
 	TracePacket                      // a packet arrived: A connection and direction, B its kind and length, C hash of its bytes
-	TraceSend                        // a packet was sent: the same
 	TraceDisk                        // a disk operation: A host, B operation and result, C hash of its arguments
 	TraceRandom                      // randomness was drawn: A host, C hash of the bytes
 	TraceOutput                      // a program wrote to its output: A host, C hash of the bytes
@@ -26,7 +25,7 @@ const (
 
 // String names the kind.
 func (k EventKind) String() string {
-	names := [...]string{"", "resume", "packet arrives", "packet sent", "disk", "random", "output", "host", "fault", "note"}
+	names := [...]string{"", "resume", "packet arrives", "disk", "random", "output", "host", "fault", "note"}
 	if int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", k)
 	}
