@@ -65,9 +65,10 @@ func prepare(product, folder, goos, goarch string) error {
 	return writeModule(product, folder, copied)
 }
 
-// moduleFolder returns where the go command keeps the engine's source, in the version that the product uses.
+// moduleFolder returns where the go command keeps the engine's source, in the version that the product uses. On a machine
+// that has not built the product yet it is downloaded.
 func moduleFolder(product string) (string, error) {
-	command := exec.Command("go", "list", "-m", "-json", engineModule)
+	command := exec.Command("go", "mod", "download", "-json", engineModule)
 	command.Dir = product
 	said, err := command.Output()
 	if err != nil {
@@ -76,9 +77,6 @@ func moduleFolder(product string) (string, error) {
 	var module struct{ Dir string }
 	if err := json.Unmarshal(said, &module); err != nil {
 		return "", fmt.Errorf("find the engine: %w", err)
-	}
-	if module.Dir == "" {
-		return "", errors.New("find the engine: its source has not been downloaded (go mod download)")
 	}
 	return module.Dir, nil
 }
