@@ -247,31 +247,47 @@ func TestDamagedFolders(t *testing.T) {
 	}
 }
 
-func TestGetReportsDamage(t *testing.T) {
-	disk := memdisk.New()
+// TestAnEntryThatCannotBeReadEndsTheHost is about damage that came after Open, which raft answers with a panic
+// (simulator, seed 4197609947 of its day: a misdirected write just before raft was started).
+func TestAnEntryThatCannotBeReadEndsTheHost(t *testing.T) {
 	cfg := smallConfig()
 	cfg.CacheBytes = 0
-	j := openOn(t, disk, cfg)
-	rng := rand.New(rand.NewPCG(1, 7))
-	require.NoError(t, j.Group(1).Append(entriesFrom(rng, 5, 3, 4000)))
-	_, at, _, err := j.locate(1, 6)
-	require.NoError(t, err)
-	flip(t, disk, segmentPath(testDir, 1), int64(at.offset)+recordHeaderBytes/2)
-	_, err = j.Group(1).Get(6)
-	var corruption *CorruptionError
-	require.ErrorAs(t, err, &corruption)
-	require.Equal(t, int64(at.offset), corruption.Offset)
-	_, err = j.Group(1).Get(7)
-	require.NoError(t, err)
-
-	diskError := errors.New("medium error")
-	disk.SetFault(func(op memdisk.Op) error {
-		if op.Kind == memdisk.OpRead {
-			return diskError
-		}
-		return nil
+	t.Run("damaged", func(t *testing.T) {
+		disk := memdisk.New()
+		host, ended := failingHost(t, disk)
+		j, err := Open(host, testDir, cfg)
+		require.NoError(t, err)
+		require.NoError(t, j.Group(1).Append(entriesFrom(rand.New(rand.NewPCG(1, 7)), 5, 3, 4000)))
+		_, at, _, err := j.locate(1, 6)
+		require.NoError(t, err)
+		flip(t, disk, segmentPath(testDir, 1), int64(at.offset)+recordHeaderBytes/2)
+		_, err = j.Group(1).Get(6)
+		var corruption *CorruptionError
+		require.ErrorAs(t, err, &corruption)
+		require.Equal(t, int64(at.offset), corruption.Offset)
+		require.ErrorAs(t, <-ended, &corruption)
+		require.ErrorIs(t, j.Group(2).SetHardState(HardState{Term: 1}), ErrPoisoned)
+		_, err = j.Group(1).Get(7)
+		require.NoError(t, err)
+		require.NoError(t, j.Close())
 	})
-	_, err = j.Group(1).Get(7)
-	require.ErrorIs(t, err, diskError)
-	require.NotErrorIs(t, err, ErrNotFound)
+	t.Run("unreadable", func(t *testing.T) {
+		disk := memdisk.New()
+		host, ended := failingHost(t, disk)
+		j, err := Open(host, testDir, cfg)
+		require.NoError(t, err)
+		require.NoError(t, j.Group(1).Append(entriesFrom(rand.New(rand.NewPCG(1, 7)), 5, 3, 4000)))
+		diskError := errors.New("medium error")
+		disk.SetFault(func(op memdisk.Op) error {
+			if op.Kind == memdisk.OpRead {
+				return diskError
+			}
+			return nil
+		})
+		_, err = j.Group(1).Get(7)
+		require.ErrorIs(t, err, diskError)
+		require.NotErrorIs(t, err, ErrNotFound)
+		require.ErrorIs(t, <-ended, diskError)
+		require.NoError(t, j.Close())
+	})
 }

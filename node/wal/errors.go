@@ -10,7 +10,7 @@ import (
 var (
 	// ErrNotFound means the group holds no entry with this index.
 	ErrNotFound = errors.New("entry not found")
-	// ErrPoisoned means an earlier write or sync failed or hung. Nothing can be stored until the journal is opened
+	// ErrPoisoned means an earlier write or sync failed or hung, or an entry could not be read back. Nothing can be stored until the journal is opened
 	// again, and the outcome of the call that met the failure is unknown.
 	ErrPoisoned = errors.New("journal is poisoned")
 	// ErrClosed means Close was called. The outcome of a call that was under way is unknown.

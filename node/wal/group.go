@@ -60,7 +60,8 @@ func (g *Group) Append(entries []Entry) error {
 }
 
 // Get returns an entry. Its Data must not be modified. ErrNotFound means that the group does not hold it; a
-// *CorruptionError, that it does and that the disk returned something else.
+// *CorruptionError, that it does and that the disk returned something else, which ends the host as any error of the disk
+// does.
 func (g *Group) Get(index uint64) (Entry, error) { return g.journal.get(g.id, index) }
 
 // FirstIndex returns the index of the first entry, 0 when the group is empty.

@@ -6,7 +6,8 @@ import (
 	"io"
 )
 
-// get returns an entry from the cache or from disk.
+// get returns an entry from the cache or from disk. An entry that the disk does not return as it was written poisons the
+// journal: it may be one that others count on, and raft would panic or go on without it.
 func (j *Journal) get(group uint32, index uint64) (Entry, error) {
 	for {
 		entry, at, segment, err := j.locate(group, index)
@@ -24,6 +25,7 @@ func (j *Journal) get(group uint32, index uint64) (Entry, error) {
 			return Entry{}, gone
 		}
 		if again == at {
+			j.poison(err)
 			return Entry{}, err
 		}
 	}
