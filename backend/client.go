@@ -162,7 +162,7 @@ func (c *Client) call(ctx context.Context, slot uint16, method rpc.Method, body 
 	for attempt := 0; ; attempt++ {
 		address := c.leader(slot, attempt)
 		if address != "" {
-			answer, err := c.attempt(ctx, address, method, body, timeout)
+			answer, err := c.rpc.CallWithin(ctx, timeout, address, method, body)
 			if err == nil {
 				c.setLeader(slot, address)
 				return answer, nil
@@ -187,12 +187,6 @@ func (c *Client) call(ctx context.Context, slot uint16, method rpc.Method, body 
 			return nil, outcome(slot, unknown, errors.Join(last, err))
 		}
 	}
-}
-
-func (c *Client) attempt(ctx context.Context, address string, method rpc.Method, body []byte, timeout time.Duration) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return c.rpc.Call(ctx, address, method, body)
 }
 
 // judge says what a failed attempt means: where to try next, whether to try again at all, and whether any attempt up

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/google/btree"
 )
@@ -21,8 +22,10 @@ type session struct {
 	lowWater uint64
 	// lastMs is the replicated time of the latest command; SessionIdleMs later the session is forgotten.
 	lastMs int64
-	// kept counts the session's entries in sessionTable.kept.
-	kept int
+	// kept counts the session's entries in sessionTable.kept. None of them has a Seq below lowest or above highest, so that
+	// most commands need not look for one.
+	kept            int
+	lowest, highest uint64
 }
 
 // keptResult is what a session remembers of one executed command. It never changes once stored.
@@ -69,8 +72,8 @@ func (m *Machine) executeOnce(c *Command) *Result {
 	if c.Seq < s.lowWater {
 		return &Result{Code: StaleSession}
 	}
-	if entry, ok := m.sessions.kept.Get(keptEntry{session: c.Session, seq: c.Seq}); ok {
-		return m.repeat(entry.result)
+	if result, ok := m.sessions.find(c.Session, s, c.Seq); ok {
+		return m.repeat(result)
 	}
 	if s.kept >= MaxKeptResults {
 		return &Result{Code: Overloaded}
@@ -116,7 +119,7 @@ func (t *sessionTable) sweep(nowMs int64) {
 }
 
 func (t *sessionTable) forget(id uint64, s *session) {
-	t.discard(id, s, func(uint64) bool { return true })
+	t.discard(id, s, math.MaxUint64)
 	delete(t.byID, id)
 }
 
@@ -126,32 +129,46 @@ func (t *sessionTable) raise(id uint64, s *session, lowWater uint64) {
 		return
 	}
 	s.lowWater = lowWater
-	t.discard(id, s, func(seq uint64) bool { return seq < lowWater })
+	t.discard(id, s, lowWater-1)
 }
 
-// discard removes the session's kept results from the lowest Seq upwards while done says so.
-func (t *sessionTable) discard(id uint64, s *session, done func(seq uint64) bool) {
-	for s.kept > 0 {
-		var lowest keptEntry
-		t.kept.AscendGreaterOrEqual(keptEntry{session: id}, func(entry keptEntry) bool {
-			lowest = entry
-			return false
-		})
-		if lowest.session != id {
-			panic(fmt.Sprintf("session %d: %d results counted, none found", id, s.kept))
-		}
-		if !done(lowest.seq) {
-			return
-		}
-		t.kept.Delete(lowest)
-		s.kept--
+// discard removes the session's kept results up to a Seq.
+func (t *sessionTable) discard(id uint64, s *session, through uint64) {
+	if s.kept == 0 || s.lowest > through {
+		return
 	}
+	var gone []keptEntry
+	t.kept.AscendGreaterOrEqual(keptEntry{session: id, seq: s.lowest}, func(entry keptEntry) bool {
+		s.lowest = entry.seq
+		if entry.session != id || entry.seq > through {
+			return false
+		}
+		gone = append(gone, entry)
+		return true
+	})
+	for _, entry := range gone {
+		t.kept.Delete(entry)
+	}
+	s.kept -= len(gone)
+}
+
+// find returns what is kept of a command.
+func (t *sessionTable) find(id uint64, s *session, seq uint64) (*keptResult, bool) {
+	if s.kept == 0 || seq < s.lowest || seq > s.highest {
+		return nil, false
+	}
+	entry, ok := t.kept.Get(keptEntry{session: id, seq: seq})
+	return entry.result, ok
 }
 
 func (t *sessionTable) keep(id uint64, s *session, seq uint64, result *keptResult) {
 	if _, twice := t.kept.ReplaceOrInsert(keptEntry{session: id, seq: seq, result: result}); twice {
 		panic(fmt.Sprintf("session %d: seq %d executed twice", id, seq))
 	}
+	if s.kept == 0 {
+		s.lowest, s.highest = seq, seq
+	}
+	s.lowest, s.highest = min(s.lowest, seq), max(s.highest, seq)
 	s.kept++
 }
 

@@ -57,7 +57,8 @@ type Config struct {
 	// SnapshotBytes is how much log may follow the newest snapshot before the next one is taken; while the state is
 	// larger than this, the state's size is used, so that snapshots at most double the bytes written. Default 128 MiB.
 	SnapshotBytes int64
-	// SnapshotEntries is the same bound in entries. Default 65,536.
+	// SnapshotEntries is a bound in entries, whatever their size: each takes some bytes of memory and of a restart's time.
+	// Small ones are no reason to write a large state again and again. Default 1,048,576.
 	SnapshotEntries uint64
 	// TrailingBytes of log are kept behind a snapshot so that a follower that was away for a moment catches up from
 	// the log. Too little makes a follower need snapshot after snapshot (hashicorp/raft #86). Default 32 MiB.
@@ -81,7 +82,7 @@ func DefaultConfig() Config {
 		Linger:             2 * time.Millisecond,
 		PendingBytesMax:    64 << 20,
 		SnapshotBytes:      128 << 20,
-		SnapshotEntries:    65536,
+		SnapshotEntries:    1 << 20,
 		TrailingBytes:      32 << 20,
 		CheckInterval:      time.Second,
 		DigestInterval:     10 * time.Minute,

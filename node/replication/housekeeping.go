@@ -32,7 +32,7 @@ func (r *Replica) housekeeping(ctx context.Context) {
 		}
 		r.askForDigest(ctx)
 		if r.snapshotDue() {
-			if err := r.Snapshot(); err != nil && ctx.Err() == nil {
+			if err := r.Snapshot(); err != nil && ctx.Err() == nil && !r.snapshots.abandoned() {
 				r.node.host.Log.Error("snapshot not taken; the log keeps growing", "group", r.cfg.Name, "error", err)
 			}
 		}

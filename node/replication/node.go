@@ -28,6 +28,7 @@ type Node struct {
 	client  *rpc.Client
 	journal *wal.Journal
 	dir     string
+	pace    *pace // of the snapshots of all groups
 	resolve func(hostID string) (address string, ok bool)
 
 	mu       sync.Mutex // guards the fields below
@@ -42,7 +43,7 @@ type Node struct {
 func NewNode(host node.Host, server *rpc.Server, client *rpc.Client, journal *wal.Journal, dir string,
 	resolve func(hostID string) (address string, ok bool)) *Node {
 	n := &Node{
-		host: host, client: client, journal: journal, dir: dir, resolve: resolve,
+		host: host, client: client, journal: journal, dir: dir, pace: &pace{clock: host.Clock}, resolve: resolve,
 		replicas: make(map[uint32]*Replica), incoming: make(map[uint32]*incomingSnapshot),
 	}
 	server.Handle(methodAppend, n.handleAppend)
@@ -68,7 +69,7 @@ func (n *Node) Start(cfg Config, machine StateMachine) (*Replica, error) {
 	if n.replicas[cfg.GroupID] != nil {
 		return nil, fmt.Errorf("group %d is already started on this host", cfg.GroupID)
 	}
-	snapshots, err := openSnapshotStore(n.host, n.snapshotDir(cfg.GroupID))
+	snapshots, err := openSnapshotStore(n.host, n.snapshotDir(cfg.GroupID), n.pace)
 	if err != nil {
 		return nil, err
 	}

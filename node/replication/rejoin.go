@@ -344,7 +344,7 @@ func (n *Node) Holds(groupID uint32) (bool, error) {
 	if group.LastIndex() > 0 || group.HardState().Term > 0 {
 		return true, nil
 	}
-	snapshots, err := openSnapshotStore(n.host, n.snapshotDir(groupID))
+	snapshots, err := openSnapshotStore(n.host, n.snapshotDir(groupID), n.pace)
 	if err != nil {
 		return false, err
 	}

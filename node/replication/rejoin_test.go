@@ -330,7 +330,7 @@ func TestTheMarkOnDisk(t *testing.T) {
 	disk := memdisk.New()
 	host := nodetest.RealHostIn(t, "host-0", t.TempDir())
 	host.Disk = disk
-	snapshots, err := openSnapshotStore(host, "snapshots/group-7")
+	snapshots, err := openSnapshotStore(host, "snapshots/group-7", &pace{clock: host.Clock})
 	require.NoError(t, err)
 	r := &Replica{node: &Node{host: host}, snapshots: snapshots}
 	_, found, err := r.loadMark()

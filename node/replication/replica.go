@@ -302,6 +302,7 @@ func sortedStatus(replicas []*Replica) []Status {
 func (r *Replica) Close() {
 	r.closeOnce.Do(func() {
 		r.asking.Stop()
+		r.snapshots.abandon() // raft waits for it
 		r.restartMu.Lock()
 		defer r.restartMu.Unlock()
 		if in := r.current(); in != nil {

@@ -31,8 +31,11 @@ import (
 //	chunk:   size(4, 1 to 1 MiB) crc32c(4) bytes
 //	end:     0(4) crc32c of the next 8 bytes(4) total size of all chunks' bytes(8)
 type snapshotStore struct {
-	host node.Host
-	dir  string
+	host   node.Host
+	dir    string
+	pace   *pace
+	closed chan struct{} // closed by abandon
+	close  sync.Once
 
 	mu         sync.Mutex // guards the fields below
 	oldest     uint64     // index of the oldest snapshot kept
@@ -64,8 +67,8 @@ var ErrSnapshotCorrupt = errors.New("snapshot does not verify")
 var _ raft.SnapshotStore = (*snapshotStore)(nil)
 
 // openSnapshotStore makes the folder, removes what a crash left half written, and learns which snapshots exist.
-func openSnapshotStore(host node.Host, dir string) (*snapshotStore, error) {
-	s := &snapshotStore{host: host, dir: dir}
+func openSnapshotStore(host node.Host, dir string, pace *pace) (*snapshotStore, error) {
+	s := &snapshotStore{host: host, dir: dir, pace: pace, closed: make(chan struct{})}
 	if err := host.Disk.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("make snapshot folder %s: %w", dir, err)
 	}
@@ -90,6 +93,19 @@ func openSnapshotStore(host node.Host, dir string) (*snapshotStore, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// abandon lets a snapshot that is being written, or read back, fail at its next block.
+func (s *snapshotStore) abandon() { s.close.Do(func() { close(s.closed) }) }
+
+// abandoned tells whether abandon was called.
+func (s *snapshotStore) abandoned() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // OldestIndex returns the index of the oldest snapshot kept, 0 if there is none.
@@ -388,6 +404,9 @@ func (k *snapshotSink) append(b []byte) error {
 }
 
 func (k *snapshotSink) writeBlock() error {
+	if err := k.store.pace.take(len(k.block), k.store.closed); err != nil {
+		return err
+	}
 	if _, err := k.file.WriteAt(k.block, k.offset); err != nil {
 		return err
 	}
@@ -474,7 +493,9 @@ func (k *snapshotSink) verify() error {
 	}
 	r := &snapshotReader{file: k.file, offset: offset, total: meta.Size}
 	for err == nil {
-		err = r.next()
+		if err = k.store.pace.take(snapshotChunkBytes, k.store.closed); err == nil {
+			err = r.next()
+		}
 	}
 	if err != io.EOF {
 		return fmt.Errorf("read back snapshot %s: %w", k.id, err)

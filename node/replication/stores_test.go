@@ -90,13 +90,13 @@ func writeSnapshot(t *testing.T, s *snapshotStore, index uint64, contents []byte
 
 func TestSnapshotsRoundTripAndTwoAreKept(t *testing.T) {
 	host := nodetest.RealHost(t)
-	s, err := openSnapshotStore(host, "snapshots")
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
 	require.NoError(t, err)
 	contents := bytes.Repeat([]byte("0123456789"), 300_000) // three chunks
 	for index := uint64(1); index <= 4; index++ {
 		writeSnapshot(t, s, index, contents[:int(index)*700_000])
 	}
-	again, err := openSnapshotStore(host, "snapshots")
+	again, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
 	require.NoError(t, err)
 	require.Equal(t, uint64(3), again.OldestIndex())
 	metas, err := again.List()
@@ -126,7 +126,7 @@ func TestADamagedSnapshotIsNoticed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host := nodetest.RealHost(t)
-			s, err := openSnapshotStore(host, "snapshots")
+			s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
 			require.NoError(t, err)
 			older := writeSnapshot(t, s, 5, []byte("the older one"))
 			id := writeSnapshot(t, s, 9, bytes.Repeat([]byte("x"), 10_000))
@@ -163,11 +163,11 @@ func TestAnUnfinishedSnapshotIsRemoved(t *testing.T) {
 	disk := memdisk.New()
 	host := nodetest.RealHost(t)
 	host.Disk = disk
-	s, err := openSnapshotStore(host, "snapshots")
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
 	require.NoError(t, err)
 	_, err = s.Create(1, 3, 1, raft.Configuration{}, 1, nil)
 	require.NoError(t, err)
-	_, err = openSnapshotStore(host, "snapshots")
+	_, err = openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
 	require.NoError(t, err)
 	names, err := disk.List("snapshots")
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestASnapshotThatCannotBeSyncedDoesNotExist(t *testing.T) {
 	disk := memdisk.New()
 	host := nodetest.RealHost(t)
 	host.Disk = disk
-	s, err := openSnapshotStore(host, "snapshots")
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
 	require.NoError(t, err)
 	sink, err := s.Create(1, 3, 1, raft.Configuration{}, 1, nil)
 	require.NoError(t, err)

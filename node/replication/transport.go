@@ -134,9 +134,7 @@ func (t *transport) call(id raft.ServerID, method rpc.Method, timeout time.Durat
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(t.node.host.Tasks.Context(), timeout)
-	defer cancel()
-	return t.node.client.CallParts(ctx, address, method, body...)
+	return t.node.client.CallWithin(t.node.host.Tasks.Context(), timeout, address, method, body...)
 }
 
 // deliver hands a message to raft's main loop and waits for its answer. The channel has no buffer: a message whose

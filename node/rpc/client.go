@@ -49,16 +49,22 @@ func NewClient(host node.Host, config Config) *Client {
 // caller. The error is a *RemoteError, or has exactly one of ErrNotSent and ErrUnknown in its chain. When ctx ends
 // first, the handler's context is ended too, as soon as the network carries the news.
 func (c *Client) Call(ctx context.Context, address string, m Method, body []byte) ([]byte, error) {
-	return c.CallParts(ctx, address, m, body)
+	return c.call(ctx, time.Time{}, address, m, body)
 }
 
-// CallParts is Call with a body of several parts, one after the other. Large parts need not be joined first.
-func (c *Client) CallParts(ctx context.Context, address string, m Method, body ...[]byte) ([]byte, error) {
+// CallWithin is Call that waits for at most timeout as well, late by at most sweepInterval. It costs less than a context
+// with that timeout. The body may have several parts, one after the other: large ones need not be joined first.
+func (c *Client) CallWithin(ctx context.Context, timeout time.Duration, address string, m Method, body ...[]byte) ([]byte, error) {
+	return c.call(ctx, c.host.Clock.Now().Add(timeout), address, m, body...)
+}
+
+// call waits until the deadline, if there is one, and for ctx.
+func (c *Client) call(ctx context.Context, deadline time.Time, address string, m Method, body ...[]byte) ([]byte, error) {
 	w, ok := c.waiters.Get().(*waiter)
 	if !ok {
 		w = &waiter{answer: make(chan answer, 1)}
 	}
-	conn, id, err := c.begin(ctx, address, m, pendingCall{waiter: w}, body...)
+	conn, id, err := c.begin(ctx, deadline, address, m, pendingCall{waiter: w}, body...)
 	if err != nil {
 		c.waiters.Put(w)
 		return nil, err
@@ -91,7 +97,8 @@ func (c *Client) Go(ctx context.Context, address string, m Method, body []byte, 
 		}
 		done(body, err)
 	}
-	_, _, err := c.begin(ctx, address, m, pendingCall{done: wrapped}, body)
+	deadline, _ := ctx.Deadline()
+	_, _, err := c.begin(ctx, deadline, address, m, pendingCall{done: wrapped}, body)
 	if err == nil {
 		return
 	}
@@ -135,8 +142,9 @@ func callError(address string, m Method, err error) error {
 	return fmt.Errorf("call method %d of %s: %w", m, address, err)
 }
 
-// begin hands the request to the connection of its address. The error has ErrNotSent in its chain.
-func (c *Client) begin(ctx context.Context, address string, m Method, call pendingCall, body ...[]byte) (*clientConn, uint64, error) {
+// begin hands the request to the connection of its address, which ends it at the deadline; a zero one is none. The error
+// has ErrNotSent in its chain.
+func (c *Client) begin(ctx context.Context, deadline time.Time, address string, m Method, call pendingCall, body ...[]byte) (*clientConn, uint64, error) {
 	refuse := func(cause error) (*clientConn, uint64, error) {
 		return nil, 0, callError(address, m, fmt.Errorf("%w: %w", ErrNotSent, cause))
 	}
@@ -146,13 +154,16 @@ func (c *Client) begin(ctx context.Context, address string, m Method, call pendi
 	if size := headerBytes + totalBytes(body); size > c.config.MaxFrameBytes {
 		return refuse(fmt.Errorf("frame of %d bytes, the limit is %d", size, c.config.MaxFrameBytes))
 	}
-	deadline, _ := ctx.Deadline()
+	until, bounded := ctx.Deadline()
+	if !bounded || !deadline.IsZero() && deadline.Before(until) {
+		until = deadline
+	}
 	for {
 		conn, err := c.connection(address)
 		if err != nil {
 			return refuse(err)
 		}
-		id, err := conn.begin(m, body, deadline, call)
+		id, err := conn.begin(m, body, until, !deadline.IsZero(), call)
 		if err == nil {
 			return conn, id, nil
 		}

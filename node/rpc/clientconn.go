@@ -38,7 +38,7 @@ type clientConn struct {
 type pendingCall struct {
 	done     func([]byte, error)
 	waiter   *waiter
-	deadline time.Duration // for done only: since link.base, 0 = none. A waiter watches its context itself.
+	deadline time.Duration // at which watch ends it, since link.base; 0 = none. A waiter watches its context itself.
 	start    int64         // the stream position of its frame; notWritten while it is in waiting
 }
 
@@ -156,13 +156,14 @@ func (c *clientConn) remaining(deadline time.Time) (uint32, time.Duration, error
 	return uint32(ms), now.Sub(c.base) + left, nil
 }
 
-// begin takes a call. With an error it has not been taken and call is not finished.
-func (c *clientConn) begin(m Method, body [][]byte, deadline time.Time, call pendingCall) (uint64, error) {
+// begin takes a call that the server need not answer after the deadline. watched says that the call ends here then, too.
+// With an error it has not been taken and call is not finished.
+func (c *clientConn) begin(m Method, body [][]byte, deadline time.Time, watched bool, call pendingCall) (uint64, error) {
 	remainingMS, alarm, err := c.remaining(deadline)
 	if err != nil {
 		return 0, err
 	}
-	if call.done != nil {
+	if watched {
 		call.deadline = alarm
 	}
 	id := c.ids.Add(1)

@@ -45,6 +45,41 @@ func TestDeadlineOfGo(t *testing.T) {
 	})
 }
 
+// TestCallWithinEndsWithWhatComesFirst gives calls a timeout and a context, which the server learns of as well.
+func TestCallWithinEndsWithWhatComesFirst(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		timeout, context time.Duration
+	}{
+		{"the timeout", 300 * time.Millisecond, time.Second},
+		{"the context", time.Second, 300 * time.Millisecond},
+		{"the timeout, without another", 300 * time.Millisecond, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipePair(t, DefaultConfig())
+				ctx := t.Context()
+				if c.context > 0 {
+					ctx = within(t, c.context)
+				}
+				start := time.Now()
+				result := make(chan error, 1)
+				go func() {
+					_, err := p.client.CallWithin(ctx, c.timeout, p.address, methodHold, []byte("two "), []byte("parts"))
+					result <- err
+				}()
+				call := <-p.held
+				require.Equal(t, "two parts", string(call.Body()))
+				require.Equal(t, 300*time.Millisecond, call.Deadline().Sub(start))
+				err := <-result
+				require.ErrorIs(t, err, ErrUnknown)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.InDelta(t, 300, time.Since(start).Milliseconds(), 5)
+			})
+		})
+	}
+}
+
 // TestDeadlinesEndInOrder starts calls with deadlines from late to early, so that each moves the alarm forward.
 func TestDeadlinesEndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
