@@ -1,5 +1,5 @@
 // Package bench measures a cluster of real processes: sends, receives and deletes through HTTP, sends along the
-// backend's path alone, and the time without service when a leader is killed.
+// backend's path alone, what thousands of waiting receives cost, and the time without service when a leader is killed.
 package bench
 
 import (
@@ -28,6 +28,7 @@ type Options struct {
 	Duration time.Duration `help:"Duration of each phase." default:"5s"`
 	Rounds   int           `help:"Rounds; medians are reported." default:"3"`
 	Only     string        `help:"Run only the phases whose name contains this." default:""`
+	Waiting  int           `help:"Receives that wait at one frontend at a time; 0 for none." default:"10000"`
 	Kills    int           `help:"How many times a leader is killed." default:"5"`
 	Output   string        `short:"o" help:"Output: table or json." enum:"table,json" default:"table"`
 }
@@ -35,6 +36,7 @@ type Options struct {
 // report is the JSON output. Phases are medians by messages per second over the rounds.
 type report struct {
 	Phases  []load.Result   `json:"phases"`
+	Waiting *waiting        `json:"waiting,omitempty"`
 	GapsMs  []int64         `json:"leader_kill_gaps_ms"`
 	Options Options         `json:"options"`
 	Rounds  [][]load.Result `json:"rounds"`
@@ -68,6 +70,12 @@ func (o *runner) run(out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
 	r := report{Options: o.Options}
+	if name := "waiting receives"; o.Waiting > 0 && strings.Contains(name, o.Only) {
+		if r.Waiting, err = o.wait(c); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fmt.Fprintln(o.progress, " ", r.Waiting)
+	}
 	for round := range o.Rounds {
 		fmt.Fprintf(o.progress, "round %d of %d\n", round+1, o.Rounds)
 		results, err := o.measure(c, round)
@@ -230,6 +238,9 @@ func show(out io.Writer, r report) error {
 	fmt.Fprintf(out, "medians of %d rounds of %s, %d clients, %d-byte bodies\n", r.Options.Rounds, r.Options.Duration, r.Options.Clients, r.Options.Body)
 	for _, p := range r.Phases {
 		fmt.Fprintln(out, p)
+	}
+	if r.Waiting != nil {
+		fmt.Fprintln(out, r.Waiting)
 	}
 	if len(r.GapsMs) > 0 {
 		fmt.Fprintf(out, "time without service when a leader is killed: median %d ms of %v\n", r.GapsMs[len(r.GapsMs)/2], r.GapsMs)

@@ -54,15 +54,23 @@ type statusError struct {
 func (e *statusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.status, e.body) }
 
 func (c *connection) roundTrip(action string, request []byte) ([]byte, error) {
+	if err := c.send(action, request); err != nil {
+		return nil, err
+	}
+	return c.read()
+}
+
+// send writes a request, which must be answered within requestTimeout.
+func (c *connection) send(action string, request []byte) error {
 	if c.conn == nil {
 		conn, err := net.DialTimeout("tcp", c.address, requestTimeout)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c.conn, c.reader = conn, bufio.NewReaderSize(conn, 64<<10)
 	}
 	if err := c.conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
-		return nil, err
+		return err
 	}
 	c.out = append(c.out[:0], "POST / HTTP/1.1\r\nHost: "...)
 	c.out = append(c.out, c.address...)
@@ -71,10 +79,8 @@ func (c *connection) roundTrip(action string, request []byte) ([]byte, error) {
 	c.out = append(c.out, "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=load/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\nContent-Length: "...)
 	c.out = strconv.AppendInt(c.out, int64(len(request)), 10)
 	c.out = append(append(c.out, "\r\n\r\n"...), request...)
-	if _, err := c.conn.Write(c.out); err != nil {
-		return nil, err
-	}
-	return c.read()
+	_, err := c.conn.Write(c.out)
+	return err
 }
 
 var errAnswer = errors.New("answer is not HTTP")
