@@ -89,13 +89,15 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		for _, m := range t.of(roleMetadata) {
 			members = append(members, m.name+"="+m.rpc())
 		}
-		args = append(args, "--listen="+p.rpc(), "--members="+strings.Join(members, ","), "--data=/data",
-			fmt.Sprintf("--expect-backends=%d", t.Backends), fmt.Sprintf("--slots=%d", t.Slots),
-			fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes), "--digest-interval="+digestInterval)
+		args = append(args, "--listen="+p.rpc(), "--members="+strings.Join(members, ","),
+			fmt.Sprintf("--expect-backends=%d", t.Backends), fmt.Sprintf("--slots=%d", t.Slots))
+		if t.CooldownSeconds > 0 {
+			args = append(args, fmt.Sprintf("--cooldown=%ds", t.CooldownSeconds))
+		}
+		args = append(args, t.replicaArgs()...)
 	case roleBackend:
-		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--data=/data",
-			fmt.Sprintf("--zone=zone-%d", p.zone+1), fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes),
-			"--digest-interval="+digestInterval)
+		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), fmt.Sprintf("--zone=zone-%d", p.zone+1))
+		args = append(args, t.replicaArgs()...)
 	case roleFrontend:
 		args = append(args, fmt.Sprintf("--listen=%s:%d", p.ip, frontendPort), "--control="+p.rpc(),
 			"--metadata="+t.rpcs(roleMetadata))
@@ -118,6 +120,18 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 	}
 	if rejoin {
 		args = append(args, "--rejoin")
+	}
+	return args
+}
+
+// replicaArgs are the flags that metadata and backend hosts have in common.
+func (t *Topology) replicaArgs() []string {
+	args := []string{"--data=/data", fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes), "--digest-interval=" + digestInterval}
+	if t.SnapshotEntries > 0 {
+		args = append(args, fmt.Sprintf("--snapshot-entries=%d", t.SnapshotEntries))
+	}
+	if t.TrailingBytes > 0 {
+		args = append(args, fmt.Sprintf("--trailing-bytes=%d", t.TrailingBytes))
 	}
 	return args
 }
