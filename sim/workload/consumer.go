@@ -66,6 +66,9 @@ func (c *consumer) work(t *thread) {
 		}
 		return
 	}
+	if t.chance(c.Stray) {
+		t.stray(messages[0])
+	}
 	c.think(t)
 	var finished, released, extended []received
 	for _, m := range messages {

@@ -118,6 +118,7 @@ func (d *drawing) consumer(q *Queue) {
 		Extend:      d.perhaps(0.4, 0.1),
 		Late:        d.perhaps(0.4, 0.05),
 		Again:       d.perhaps(0.4, 0.1),
+		Stray:       d.perhaps(0.3, 0.1),
 	}
 	if d.chance(0.4) {
 		c.VisibilitySeconds = d.pick(1, 2, 5, 10, 30)
