@@ -64,6 +64,9 @@ type run struct {
 	ticked   int64
 	healed   bool
 	over     bool
+	// edgeQuietFrom is when no fault keeps balancers from noticing what frontends say any more, and edgeLast when the last
+	// fault with an end that touched a balancer or frontend has ended.
+	edgeQuietFrom, edgeLast time.Duration
 }
 
 const (
@@ -218,6 +221,7 @@ func (r *run) phases() error {
 	if err := r.world.Run(r.world.Now()+settleTime, nil); err != nil {
 		return err
 	}
+	r.judgeHolders()
 	r.work.Stop()
 	return nil
 }

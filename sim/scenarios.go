@@ -23,6 +23,13 @@ var namedScenarios = []NamedScenario{
 		faults: []Fault{{At: 8 * time.Second, For: 8 * time.Second, Kind: NoPeer}},
 	},
 	{
+		Name: "drained-frontend", Says: "a frontend is stopped in order, and while it says so all clients connect anew: none of them is sent to it",
+		faults: []Fault{
+			{At: 8 * time.Second, For: 8 * time.Second, Kind: Stop, On: []string{"frontend-1"}},
+			{At: 11 * time.Second, Kind: ResetAll, On: []string{"client-1", "client-2"}},
+		},
+	},
+	{
 		Name: "flapping-leader", Says: "the leader of a slot is cut off from the other backends again and again, about as long as an election takes; clients reach it all the time",
 		faults: flapping(), yields: true,
 	},

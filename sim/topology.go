@@ -31,6 +31,8 @@ type hostPlan struct {
 
 func (p hostPlan) rpc() string { return fmt.Sprintf("%s:%d", p.ip, rpcPort) }
 
+func (p hostPlan) http() string { return fmt.Sprintf("%s:%d", p.ip, frontendPort) }
+
 // hosts lays the hosts out over the zones, those of each role round robin.
 func (t *Topology) hosts() []hostPlan {
 	var all []hostPlan
@@ -99,8 +101,7 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), fmt.Sprintf("--zone=zone-%d", p.zone+1))
 		args = append(args, t.replicaArgs()...)
 	case roleFrontend:
-		args = append(args, fmt.Sprintf("--listen=%s:%d", p.ip, frontendPort), "--control="+p.rpc(),
-			"--metadata="+t.rpcs(roleMetadata))
+		args = append(args, "--listen="+p.http(), "--control="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--drain-wait="+drainWait)
 	case roleBalancer:
 		priority := "--primary"
 		if p.name != t.of(roleBalancer)[0].name {
@@ -108,7 +109,7 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		}
 		var frontends []string
 		for _, f := range t.of(roleFrontend) {
-			frontends = append(frontends, fmt.Sprintf("%s:%d", f.ip, frontendPort))
+			frontends = append(frontends, f.http())
 		}
 		args = append(args, "--vip="+vipAddress, "--control="+p.rpc(), "--frontends="+strings.Join(frontends, ","), priority,
 			"--check-interval="+checkInterval, "--ping-interval="+pingInterval)

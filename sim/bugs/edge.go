@@ -58,8 +58,9 @@ func edge() []Bug {
 				Old:  "		u.healthy, u.failures = false, 0\n",
 				New:  "		u.failures = 0\n",
 			}},
-			Needs: []string{"stop"},
-			Rule:  "drained-gets-nothing",
+			Needs:    []string{"stop"},
+			Scenario: "drained-frontend",
+			Rule:     "drained-gets-nothing",
 		},
 		{
 			Name: "two-holders-of-the-virtual-ip",
@@ -70,7 +71,7 @@ func edge() []Bug {
 				Old:  "		if v.condition == peerAnswers && v.peer.Holding && v.peer.outranks(v.self) {\n			return release\n		}\n",
 				New:  "",
 			}},
-			Needs: []string{"no-peer"},
+			Needs: []string{"no-peer", "stale-vip"},
 			Rule:  "one-vip-holder",
 		},
 		{
@@ -190,6 +191,23 @@ func edge() []Bug {
 				New:  "	case peerAbsent:\n		return claim\n	case peerUnknown, peerSilent:\n",
 			}},
 			Needs: []string{"power", "cut", "cut-one-way", "stale-vip", "zone-outage"},
+			Rule:  "sends-again",
+			Also:  []string{"drains"},
+		},
+		{
+			Name: "dead-frontend-chosen-again",
+			Says: "A balancer neither believes its health checks nor remembers which frontend did not answer. It gives a client the one with the " +
+				"fewest connections, and that is the dead one.",
+			Edits: []Edit{{
+				File: "frontend/balancer/pool.go",
+				Old:  "	if u.failures < p.unhealthyAfter {\n",
+				New:  "	if u.failures < p.unhealthyAfter || u.healthy {\n",
+			}, {
+				File: "frontend/balancer/proxy.go",
+				Old:  "		tried[u] = true\n",
+				New:  "",
+			}},
+			Needs: []string{"power", "cut", "cut-one-way", "zone-outage"},
 			Rule:  "sends-again",
 			Also:  []string{"drains"},
 		},

@@ -257,5 +257,22 @@ func messages() []Bug {
 			}},
 			Rule: "equal-state",
 		},
+		{
+			Name: "stale-leader-serves-a-receive",
+			Says: "Any host of a slot answers a receive from its own state. Once a frontend has asked one that does not lead and never " +
+				"finds anything, it does not look for another: its consumers get nothing any more.",
+			Edits: []Edit{{
+				File: "backend/leader/slot.go",
+				Old:  "	if c.Receive == nil || c.Receive.AttemptID != \"\" || !s.replica.IsLeader() {\n",
+				New:  "	if c.Receive == nil || c.Receive.AttemptID != \"\" {\n",
+			}, {
+				File: "backend/leader/slot.go",
+				Old:  "	if !ok || settings.Version != c.SettingsVersion || s.machine.Receivable(c.Partition, now) {\n",
+				New:  "	if !ok || settings.Version != c.SettingsVersion || s.replica.IsLeader() && s.machine.Receivable(c.Partition, now) {\n",
+			}},
+			Needs: slices.Concat(separations, restarts),
+			Rule:  "drains",
+			Also:  []string{"empty-long-poll"},
+		},
 	}
 }
