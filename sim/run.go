@@ -64,6 +64,7 @@ type run struct {
 	ticked   int64
 	healed   bool
 	over     bool
+	stormy   bool
 	// edgeQuietFrom is when no fault keeps balancers from noticing what frontends say any more, and edgeLast when the last
 	// fault with an end that touched a balancer or frontend has ended.
 	edgeQuietFrom, edgeLast time.Duration
@@ -181,6 +182,7 @@ func (r *run) startAll() error {
 		})
 	}
 	r.scheduleFaults()
+	r.watchTraffic()
 	if r.options.Progress != nil {
 		var report func()
 		report = func() {

@@ -23,6 +23,7 @@ var otherRules = []string{
 	"one-leader-per-term", "equal-state", "journal-verifies", // sim/invariants.go
 	"drains", "sends-again", "unexpected-exit", "impossible-answer", // sim/result.go
 	"one-vip-holder", "drained-gets-nothing", // sim/balancing.go
+	"no-storm", // sim/traffic.go
 }
 
 func TestTheCatalogue(t *testing.T) {

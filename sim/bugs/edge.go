@@ -1,5 +1,7 @@
 package bugs
 
+import "slices"
+
 // edge returns the bugs of frontends, of their client of the backend, and of balancers.
 func edge() []Bug {
 	return []Bug{
@@ -210,6 +212,23 @@ func edge() []Bug {
 			Needs: []string{"power", "cut", "cut-one-way", "zone-outage"},
 			Rule:  "sends-again",
 			Also:  []string{"drains"},
+		},
+		{
+			Name: "retry-storm",
+			Says: "A frontend that finds no leader tries again after microseconds where milliseconds are meant, and asks nobody for news. While " +
+				"a slot has no leader, all frontends together keep the hosts that are left from electing one.",
+			Edits: []Edit{{
+				File: "backend/client.go",
+				Old:  "	return node.Wait(ctx, c.host.Clock, d)\n",
+				New:  "	return node.Wait(ctx, c.host.Clock, d/1000)\n",
+			}, {
+				File: "backend/client.go",
+				Old:  "	if err := c.topology.Refresh(refresh); err != nil && ctx.Err() == nil {\n",
+				New:  "	if err := refresh.Err(); err != nil && ctx.Err() == nil {\n",
+			}},
+			Needs: slices.Concat(separations, restarts),
+			Rule:  "no-storm",
+			Also:  []string{"sends-again", "drains"},
 		},
 	}
 }
