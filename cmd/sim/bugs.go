@@ -189,7 +189,8 @@ func (c *bugsCommand) hunt(cli *commands, bug bugs.Bug) (*hunted, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Seeds, h.CPUMs, h.Rules = catch.Seeds, catch.CPU.Milliseconds(), slices.Sorted(maps.Keys(catch.Other))
+	h.Seeds, h.CPUMs, h.Rules = catch.Seeds, catch.CPU.Milliseconds(), slices.AppendSeq([]string{}, maps.Keys(catch.Other))
+	slices.Sort(h.Rules)
 	if catch.Found == nil {
 		return h, nil
 	}
