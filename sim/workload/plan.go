@@ -99,7 +99,7 @@ type Consumer struct {
 	// Release is the share of messages handed back at once, by a visibility timeout of 0.
 	Release float64 `json:"release,omitempty"`
 	// Extend is the share of messages whose visibility timeout is set to ExtendSeconds (1 to 43200), and which are
-	// then worked on once more and deleted.
+	// then worked on once more, and deleted or left.
 	Extend        float64 `json:"extend,omitempty"`
 	ExtendSeconds int     `json:"extendSeconds,omitempty"`
 	// Late is the share of messages that are deleted only after their visibility timeout is over.
