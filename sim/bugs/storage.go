@@ -156,12 +156,12 @@ func storage() []Bug {
 		},
 		{
 			Name: "segment-freed-before-its-compaction-is-durable",
-			Says: "A segment is used again although the compaction that emptied it is in memory only. After a crash the journal needs entries " +
-				"that are overwritten, and the host does not start.",
+			Says: "A frame makes the compactions before it count as durable, and does not carry them. Their segments are used again; after a " +
+				"crash the journal needs the entries that were in them, and the host does not start.",
 			Edits: []Edit{{
-				File: "node/wal/roll.go",
-				Old:  "	if len(w.lazy) > 0 {\n		return\n	}\n",
-				New:  "",
+				File: "node/wal/build.go",
+				Old:  "		w.addLazy()\n	} else if ",
+				New:  "	} else if ",
 			}},
 			Needs: restarts,
 			Rule:  "unexpected-exit",
