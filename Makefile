@@ -6,7 +6,7 @@ FAILPOINT_CTL = go run github.com/pingcap/failpoint/failpoint-ctl@$$(go list -m 
 RACED := ./node/... ./backend/... ./metadata/... ./frontend/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fmt lint wasm race failpoints check bench sim-build sim sim-bugs bench-sim
+.PHONY: help build run test fmt lint wasm race failpoints check bench sim-build sim bugs bench-sim
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,10 +48,7 @@ sim-build: ## build the simulator, and the product's binary for it, with failpoi
 	@if [ -z "$(CHECKED)" ]; then \
 	go run ./sim/wasi/unchecked bin/engine && go build -tags unchecked -modfile bin/engine/go.mod -o bin/sim ./cmd/sim; \
 	else go build -o bin/sim ./cmd/sim; fi
-	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
-	cp -R go.mod go.sum backend cmd frontend metadata node "$$copy"; \
-	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
-	bin/sim build --source "$$copy" bin/chasqui.wasm
+	bin/sim build bin/chasqui.wasm
 
 # SEED runs one seed twice and tells its story. FIRST and FOR say where a batch begins and when it starts no more seeds.
 FIRST ?= 1
@@ -59,8 +56,10 @@ FOR ?= 3m
 sim: sim-build ## simulate a batch of seeds, or one: make sim SEED=7
 	@if [ -n "$(SEED)" ]; then bin/sim replay --seed $(SEED); else bin/sim run --first $(FIRST) --for $(FOR); fi
 
-sim-bugs: sim-build ## plant known bugs in the product and show that the simulator finds them: BUGS="name ..." for some
-	bin/sim bugs $(BUGS)
+# CPU bounds the processor time that is spent on each bug.
+CPU ?= 10m
+bugs: sim-build ## plant known bugs in the product and show that the simulator finds them: BUGS="name ..." for some
+	bin/sim bugs --cpu $(CPU) $(BUGS)
 
 bench-sim: sim-build ## measure the simulator
 	bin/sim bench

@@ -28,8 +28,13 @@ type Batch struct {
 	// Stuck is Options.Stuck.
 	Stuck func(seed uint64, host string)
 
-	stop func() bool // asked, if not nil, after each report
+	stop     func() bool            // asked, if not nil, after each report
+	passOver func(s *Scenario) bool // asked, if not nil, of each seed's scenario before it is run
 }
+
+// passedOverMax bounds the seeds that are passed over for one that is run: a scenario that no seed draws would be looked
+// for for ever.
+const passedOverMax = 10_000
 
 // RunTwice runs a scenario, and unless once is set runs it again and compares every event. The result is that of the
 // first run, with the Difference found by the second. Its RealTime is that of the first run alone.
@@ -65,25 +70,33 @@ func (b *Batch) Run(program *wasi.Program, report func(seed uint64, result *Resu
 	var (
 		mu      sync.Mutex // guards the fields below
 		next    = b.First
+		taken   int
 		stopped bool
-		waiting = map[uint64]outcome{}
-		turn    = b.First
+		waiting = map[int]outcome{} // by the order in which they were taken
+		turn    int
 		summary Summary
 		workers sync.WaitGroup
 	)
-	take := func() (seed uint64, ok bool) {
+	take := func() (place int, s *Scenario) {
 		mu.Lock()
 		defer mu.Unlock()
-		if stopped || b.Seeds > 0 && next-b.First >= uint64(b.Seeds) || b.For > 0 && next > b.First && time.Since(started) > b.For {
-			return 0, false
+		if stopped || b.Seeds > 0 && taken >= b.Seeds || b.For > 0 && taken > 0 && time.Since(started) > b.For {
+			return 0, nil
 		}
-		next++
-		return next - 1, true
+		for range passedOverMax {
+			s := draw(next)
+			next++
+			if b.passOver == nil || !b.passOver(s) {
+				taken++
+				return taken - 1, s
+			}
+		}
+		return 0, nil
 	}
-	hand := func(o outcome) {
+	hand := func(place int, o outcome) {
 		mu.Lock()
 		defer mu.Unlock()
-		waiting[o.seed] = o
+		waiting[place] = o
 		for {
 			o, ok := waiting[turn]
 			if !ok {
@@ -98,9 +111,9 @@ func (b *Batch) Run(program *wasi.Program, report func(seed uint64, result *Resu
 	}
 	for range max(b.Workers, 1) {
 		workers.Go(func() {
-			for seed, ok := take(); ok; seed, ok = take() {
-				result, err := RunTwice(draw(seed), program, b.Once, Options{Stuck: b.Stuck})
-				hand(outcome{seed, result, err})
+			for place, s := take(); s != nil; place, s = take() {
+				result, err := RunTwice(s, program, b.Once, Options{Stuck: b.Stuck})
+				hand(place, outcome{s.Seed, result, err})
 			}
 		})
 	}

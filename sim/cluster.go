@@ -25,8 +25,9 @@ type member struct {
 	rejoin bool // its program is told that its disk was lost
 	// troubled: faults of its disk may make its program end itself. damaged: some of its bytes may be wrong.
 	troubled, damaged bool
-	asked             bool // its program was asked to end
-	held              int  // faults that keep it without power
+	asked             bool // its program was asked to end, at askedAt
+	askedAt           time.Duration
+	held              int // faults that keep it without power
 	booting           *world.Event
 	// crashesAtCall is the fault that is to end the program at one of its calls.
 	crashesAtCall FaultKind
@@ -64,6 +65,13 @@ func (r *run) buildWorld() {
 		spec := world.HostSpec{Name: plan.name, IP: plan.ip, Zone: plan.zone}
 		spec.Output = func(_ *world.Host, _ int32, p []byte) { r.output(m, p) }
 		spec.Ended = func(_ *world.Host, end world.End) { r.ended(m, end) }
+		if plan.role == roleFrontend {
+			spec.Greeted = func(_, from *world.Host, address string, bytes []byte) {
+				if address == plan.http() {
+					r.greeted(m, from, bytes)
+				}
+			}
+		}
 		if plan.role == roleMetadata || plan.role == roleBackend {
 			m.disk = disk.New(r.world.Stream("disk/"+plan.name), disk.DefaultConfig())
 			spec.Disk = m.disk

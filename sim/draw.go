@@ -43,6 +43,7 @@ func Draw(seed uint64) *Scenario {
 		},
 		Recovery: recoveryTime,
 	}
+	drawStorage(&s.Topology, world.Stream(seed, "draw/storage"))
 	s.Network = drawNetwork(world.Stream(seed, "draw/network"))
 	s.Workload = workload.Draw(world.Stream(seed, "draw/workload"), requestsPerSecondDefault)
 	d := &drawer{Scenario: s, random: world.Stream(seed, "draw/faults")}
@@ -50,6 +51,17 @@ func Draw(seed uint64) *Scenario {
 	s.FaultyPhase = d.between(faultyMin, faultyMax).Round(time.Millisecond)
 	d.faults()
 	return s
+}
+
+// drawStorage draws how soon logs become snapshots and segments of the journal are used again. With the defaults
+// neither would happen within a seed, so a fifth of the seeds has them and the others have a small part of them.
+func drawStorage(t *Topology, random *rand.Rand) {
+	t.SnapshotEntries = []int{0, 15, 40, 100, 300}[random.IntN(5)]
+	if t.SnapshotEntries > 0 {
+		t.TrailingBytes = []int64{0, 4 << 10, 4 << 10, 64 << 10}[random.IntN(4)]
+	}
+	t.SegmentBytes = []int64{segmentBytes / 2, segmentBytes}[random.IntN(2)]
+	t.CooldownSeconds = []int{0, 1, 3}[random.IntN(3)]
 }
 
 func drawNetwork(random *rand.Rand) Network {

@@ -109,7 +109,7 @@ func init() {
 			stopped := false
 			for _, m := range a.on {
 				m.held++
-				m.asked = m.host.Stop()
+				m.asked, m.askedAt = m.host.Stop(), r.world.Now()
 				stopped = stopped || m.asked
 			}
 			return stopped

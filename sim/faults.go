@@ -96,6 +96,7 @@ func (r *run) begin(f *Fault) {
 	if len(a.on) == 0 && !kind.everywhere {
 		return // nobody has that part now
 	}
+	r.disturbs(a, slices.Clone(a.and))
 	if len(a.and) == 0 {
 		a.and = r.others(a.on)
 	}

@@ -64,6 +64,10 @@ type run struct {
 	ticked   int64
 	healed   bool
 	over     bool
+	stormy   bool
+	// edgeQuietFrom is when no fault keeps balancers from noticing what frontends say any more, and edgeLast when the last
+	// fault with an end that touched a balancer or frontend has ended.
+	edgeQuietFrom, edgeLast time.Duration
 }
 
 const (
@@ -178,6 +182,7 @@ func (r *run) startAll() error {
 		})
 	}
 	r.scheduleFaults()
+	r.watchTraffic()
 	if r.options.Progress != nil {
 		var report func()
 		report = func() {
@@ -218,6 +223,7 @@ func (r *run) phases() error {
 	if err := r.world.Run(r.world.Now()+settleTime, nil); err != nil {
 		return err
 	}
+	r.judgeHolders()
 	r.work.Stop()
 	return nil
 }

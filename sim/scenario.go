@@ -47,6 +47,13 @@ type Topology struct {
 	Slots     int `json:"slots"`
 	// SegmentBytes is the size of journal segments.
 	SegmentBytes int64 `json:"segment_bytes"`
+	// SnapshotEntries is the log behind the newest snapshot after which the next one is taken, and TrailingBytes what is
+	// kept behind a snapshot; 0 is the product's default, which no run of a minute ever reaches.
+	SnapshotEntries int   `json:"snapshot_entries,omitempty"`
+	TrailingBytes   int64 `json:"trailing_bytes,omitempty"`
+	// CooldownSeconds is how long the name of a deleted queue cannot be used, and a purged queue not be purged again; 0 is
+	// the product's default, a minute.
+	CooldownSeconds int `json:"cooldown_seconds,omitempty"`
 }
 
 // Network is how the network behaves all along.
@@ -74,7 +81,9 @@ func (s *Scenario) Validate() error {
 		{"topology.balancers", s.Topology.Balancers, 1, 2}, {"topology.frontends", s.Topology.Frontends, 1, 16},
 		{"topology.metadata", s.Topology.Metadata, 1, 7}, {"topology.backends", s.Topology.Backends, 1, 16},
 		{"topology.clients", s.Topology.Clients, 1, 16}, {"topology.zones", s.Topology.Zones, 1, 8},
-		{"topology.slots", s.Topology.Slots, 1, 64},
+		{"topology.slots", s.Topology.Slots, 1, 64}, {"topology.snapshot_entries", s.Topology.SnapshotEntries, 0, 1 << 20},
+		{"topology.trailing_bytes", int(s.Topology.TrailingBytes), 0, 1 << 30},
+		{"topology.cooldown_seconds", s.Topology.CooldownSeconds, 0, 60},
 	} {
 		if field.value < field.min || field.value > field.max {
 			return fmt.Errorf("scenario: %s is %d: %d to %d are possible", field.name, field.value, field.min, field.max)
@@ -98,6 +107,18 @@ func (s *Scenario) Validate() error {
 		}
 	}
 	return nil
+}
+
+// kinds returns the kinds of faults that the scenario has.
+func (s *Scenario) kinds() []FaultKind {
+	var kinds []FaultKind
+	for i := range s.Faults {
+		kinds = append(kinds, s.Faults[i].Kind)
+	}
+	if len(s.Failpoints) > 0 {
+		kinds = append(kinds, Failpoint)
+	}
+	return kinds
 }
 
 // ReadScenario reads one written by Write. Unknown fields are errors.

@@ -23,6 +23,13 @@ var namedScenarios = []NamedScenario{
 		faults: []Fault{{At: 8 * time.Second, For: 8 * time.Second, Kind: NoPeer}},
 	},
 	{
+		Name: "drained-frontend", Says: "a frontend is stopped in order, and while it says so all clients connect anew: none of them is sent to it",
+		faults: []Fault{
+			{At: 8 * time.Second, For: 8 * time.Second, Kind: Stop, On: []string{"frontend-1"}},
+			{At: 11 * time.Second, Kind: ResetAll, On: []string{"client-1", "client-2"}},
+		},
+	},
+	{
 		Name: "flapping-leader", Says: "the leader of a slot is cut off from the other backends again and again, about as long as an election takes; clients reach it all the time",
 		faults: flapping(), yields: true,
 	},
@@ -47,11 +54,28 @@ var namedScenarios = []NamedScenario{
 		faults: []Fault{{At: 10 * time.Second, For: 2 * time.Second, Kind: PowerAll}},
 	},
 	{
+		Name: "rotten-and-away", Says: "a host was away; when it is back, another has rotten bytes in its journal and is restarted, and the third cannot be reached: nobody may forget what two of three had acknowledged",
+		faults: away(
+			Fault{At: 14800 * time.Millisecond, Kind: BitRot, On: []string{"backend-2"}},
+			Fault{At: 14850 * time.Millisecond, Kind: BitRot, On: []string{"backend-2"}},
+			Fault{At: 14900 * time.Millisecond, Kind: BitRot, On: []string{"backend-2"}},
+			Fault{At: 15 * time.Second, Kind: Kill, On: []string{"backend-2"}},
+		),
+	},
+	{
 		Name: "split-brain", Says: "the leader of a slot is cut off with one frontend and one client on its side: two hosts believe that they lead",
 		faults: []Fault{{
 			At: 8 * time.Second, For: 10 * time.Second, Kind: Cut, On: []string{"backend-1", "frontend-1", "client-1"},
 			And: []string{"backend-2", "backend-3", "frontend-2", "client-2", "metadata-1", "metadata-2", "metadata-3"},
 		}},
+	},
+	{
+		Name: "two-candidates", Says: "two hosts that cannot see each other ask the third for its vote at about the same time, again and again, and the third is restarted now and then",
+		faults: candidates(),
+	},
+	{
+		Name: "wiped-and-away", Says: "a host was away; when it is back, another has lost its disk, and the third cannot be reached: nobody may forget what two of three had acknowledged",
+		faults: away(Fault{At: 15 * time.Second, For: 1500 * time.Millisecond, Kind: Wipe, On: []string{"backend-2"}}),
 	},
 }
 
@@ -119,6 +143,29 @@ func flapping() []Fault {
 			At: 6*time.Second + time.Duration(i)*2500*time.Millisecond, For: 500*time.Millisecond + time.Duration(i)*100*time.Millisecond,
 			Kind: Cut, On: []string{leaderPrefix + slotGroup(i%2)}, And: []string{"backend-1", "backend-2", "backend-3"},
 		})
+	}
+	return faults
+}
+
+// away is what befalls the second backend host while the first cannot be reached and the third has just come back, without
+// what the other two have acknowledged since it was cut off.
+func away(second ...Fault) []Fault {
+	faults := []Fault{
+		{At: 6 * time.Second, For: 10 * time.Second, Kind: Cut, On: []string{"backend-3"}},
+		{At: 15 * time.Second, For: 10 * time.Second, Kind: Cut, On: []string{"backend-1"}},
+	}
+	return append(faults, second...)
+}
+
+// candidates cuts two backend hosts off from each other, and makes the way to the third so long that their requests for
+// its vote meet there.
+func candidates() []Fault {
+	faults := []Fault{
+		{At: 5 * time.Second, For: 25 * time.Second, Kind: Cut, On: []string{"backend-1"}, And: []string{"backend-2"}},
+		{At: 5 * time.Second, For: 25 * time.Second, Kind: Lag, On: []string{"backend-3"}, And: []string{"backend-1", "backend-2"}, Arg: 90},
+	}
+	for i := range 8 {
+		faults = append(faults, Fault{At: 7*time.Second + time.Duration(i)*2900*time.Millisecond, Kind: Kill, On: []string{"backend-3"}})
 	}
 	return faults
 }

@@ -31,6 +31,8 @@ type hostPlan struct {
 
 func (p hostPlan) rpc() string { return fmt.Sprintf("%s:%d", p.ip, rpcPort) }
 
+func (p hostPlan) http() string { return fmt.Sprintf("%s:%d", p.ip, frontendPort) }
+
 // hosts lays the hosts out over the zones, those of each role round robin.
 func (t *Topology) hosts() []hostPlan {
 	var all []hostPlan
@@ -89,16 +91,17 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		for _, m := range t.of(roleMetadata) {
 			members = append(members, m.name+"="+m.rpc())
 		}
-		args = append(args, "--listen="+p.rpc(), "--members="+strings.Join(members, ","), "--data=/data",
-			fmt.Sprintf("--expect-backends=%d", t.Backends), fmt.Sprintf("--slots=%d", t.Slots),
-			fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes), "--digest-interval="+digestInterval)
+		args = append(args, "--listen="+p.rpc(), "--members="+strings.Join(members, ","),
+			fmt.Sprintf("--expect-backends=%d", t.Backends), fmt.Sprintf("--slots=%d", t.Slots))
+		if t.CooldownSeconds > 0 {
+			args = append(args, fmt.Sprintf("--cooldown=%ds", t.CooldownSeconds))
+		}
+		args = append(args, t.replicaArgs()...)
 	case roleBackend:
-		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--data=/data",
-			fmt.Sprintf("--zone=zone-%d", p.zone+1), fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes),
-			"--digest-interval="+digestInterval)
+		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), fmt.Sprintf("--zone=zone-%d", p.zone+1))
+		args = append(args, t.replicaArgs()...)
 	case roleFrontend:
-		args = append(args, fmt.Sprintf("--listen=%s:%d", p.ip, frontendPort), "--control="+p.rpc(),
-			"--metadata="+t.rpcs(roleMetadata))
+		args = append(args, "--listen="+p.http(), "--control="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--drain-wait="+drainWait)
 	case roleBalancer:
 		priority := "--primary"
 		if p.name != t.of(roleBalancer)[0].name {
@@ -106,7 +109,7 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		}
 		var frontends []string
 		for _, f := range t.of(roleFrontend) {
-			frontends = append(frontends, fmt.Sprintf("%s:%d", f.ip, frontendPort))
+			frontends = append(frontends, f.http())
 		}
 		args = append(args, "--vip="+vipAddress, "--control="+p.rpc(), "--frontends="+strings.Join(frontends, ","), priority,
 			"--check-interval="+checkInterval, "--ping-interval="+pingInterval)
@@ -118,6 +121,18 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 	}
 	if rejoin {
 		args = append(args, "--rejoin")
+	}
+	return args
+}
+
+// replicaArgs are the flags that metadata and backend hosts have in common.
+func (t *Topology) replicaArgs() []string {
+	args := []string{"--data=/data", fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes), "--digest-interval=" + digestInterval}
+	if t.SnapshotEntries > 0 {
+		args = append(args, fmt.Sprintf("--snapshot-entries=%d", t.SnapshotEntries))
+	}
+	if t.TrailingBytes > 0 {
+		args = append(args, fmt.Sprintf("--trailing-bytes=%d", t.TrailingBytes))
 	}
 	return args
 }

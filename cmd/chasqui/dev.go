@@ -9,6 +9,7 @@ import (
 
 	"chasqui/cmd/chasqui/cluster"
 	"chasqui/node"
+	"chasqui/node/replication"
 )
 
 // A system of one host per role has nobody to wait for and little to store.
@@ -104,7 +105,11 @@ type devSystem struct {
 // start starts the roles in the order in which they need each other.
 func (d *devSystem) start(ctx context.Context, c *devCommand) error {
 	d.wantSlots = c.Slots
-	replicas := replicaFlags{Heartbeat: devHeartbeat, SegmentBytes: devSegmentBytes}
+	defaults := replication.DefaultConfig()
+	replicas := replicaFlags{
+		Heartbeat: devHeartbeat, SegmentBytes: devSegmentBytes,
+		SnapshotEntries: defaults.SnapshotEntries, TrailingBytes: defaults.TrailingBytes,
+	}
 	catalog, err := d.open(processOptions{
 		role: cluster.Metadata, id: "metadata-1", data: filepath.Join(c.Data, "metadata-1"), spaceBytes: replicas.spaceBytes(),
 	})

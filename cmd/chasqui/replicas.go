@@ -23,6 +23,9 @@ type replicaFlags struct {
 	DigestInterval time.Duration `help:"Time between comparisons of the replicas' states; 0 for none." default:"10m"`
 	Rejoin         bool          `help:"Start on an empty data folder in place of one that is lost. End the old process first."`
 	SegmentBytes   int64         `help:"Size of one journal segment, a multiple of 4096." default:"67108864"`
+	// What these two trade is disk space and start-up time against the work of writing snapshots.
+	SnapshotEntries uint64 `help:"Log entries behind the newest snapshot after which the next one is taken." default:"65536"`
+	TrailingBytes   int64  `help:"Bytes of log kept behind a snapshot, for replicas that were away for a moment." default:"33554432"`
 }
 
 // heartbeatMin is the least that package replication takes.
@@ -35,6 +38,12 @@ func (f *replicaFlags) Validate() error {
 	}
 	if f.DigestInterval < 0 {
 		return fmt.Errorf("--digest-interval %s: it must not be negative", f.DigestInterval)
+	}
+	if f.SnapshotEntries == 0 {
+		return fmt.Errorf("--snapshot-entries 0: at least 1 is possible")
+	}
+	if f.TrailingBytes < 0 {
+		return fmt.Errorf("--trailing-bytes %d: it must not be negative", f.TrailingBytes)
 	}
 	return nil
 }
@@ -56,6 +65,9 @@ func (f *replicaFlags) spaceBytes() int64 {
 func (f *replicaFlags) group() replication.Config {
 	cfg := replication.DefaultConfig()
 	cfg.HeartbeatTimeout, cfg.DigestInterval = f.Heartbeat, f.DigestInterval
+	cfg.SnapshotEntries, cfg.TrailingBytes = f.SnapshotEntries, f.TrailingBytes
+	// A batch becomes one entry of the journal, which takes at most half a segment.
+	cfg.BatchBytesMax = min(cfg.BatchBytesMax, int(f.SegmentBytes/4))
 	return cfg
 }
 

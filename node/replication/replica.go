@@ -53,7 +53,7 @@ func startReplica(n *Node, cfg Config, machine StateMachine, snapshots *snapshot
 	r := &Replica{
 		node: n, cfg: cfg, fsm: &fsm{name: cfg.Name, machine: machine}, group: group,
 		logs:   &logStore{group: group, oldestSnapshot: snapshots.OldestIndex},
-		stable: &stableStore{group: group}, snapshots: snapshots, tasks: n.host.Tasks.Group(), asking: n.host.Tasks.Group(),
+		stable: &stableStore{group: group, fail: n.host.Fail}, snapshots: snapshots, tasks: n.host.Tasks.Group(), asking: n.host.Tasks.Group(),
 	}
 	r.batcher = newBatcher(r)
 	r.digests = newDigests(r)

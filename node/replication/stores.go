@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"chasqui/node"
 	"chasqui/node/wal"
 )
 
@@ -82,6 +83,8 @@ func (s *logStore) DeleteRange(lo, hi uint64) error {
 // candidate only after the second write.
 type stableStore struct {
 	group *wal.Group
+	// fail ends the host: raft panics if its term cannot be stored, for it could neither follow nor vote.
+	fail func(error)
 
 	mu             sync.Mutex // guards stagedVoteTerm
 	stagedVoteTerm uint64
@@ -106,7 +109,11 @@ func (s *stableStore) SetUint64(key []byte, value uint64) error {
 	case keyCurrentTerm:
 		state := s.group.HardState()
 		state.Term = value
-		return s.group.SetHardState(state)
+		err := s.group.SetHardState(state)
+		if errors.Is(err, node.ErrDiskFull) {
+			s.fail(fmt.Errorf("term %d of group %d cannot be stored: make room on the disk: %w", value, s.group.ID(), err))
+		}
+		return err
 	case keyLastVoteTerm:
 		s.stagedVoteTerm = value
 		return nil

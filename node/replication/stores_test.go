@@ -47,6 +47,30 @@ func TestAVoteIsOneRecord(t *testing.T) {
 	require.Error(t, s.Set([]byte("other"), nil))
 }
 
+// TestATermThatFindsNoRoomEndsTheHost fills the disk. A term is stored as long as there is room for it; then the host ends
+// with what the operator must do, where raft would panic.
+func TestATermThatFindsNoRoomEndsTheHost(t *testing.T) {
+	disk := memdisk.New()
+	host := nodetest.RealHost(t)
+	host.Disk = disk
+	disk.SetCapacity(3 * smallSegment)
+	group := openGroup(t, host)
+	var ended error
+	s := &stableStore{group: group, fail: func(err error) { ended = err }}
+	var err error
+	for index := uint64(1); err == nil; index++ {
+		err = group.Append([]wal.Entry{{Index: index, Data: make([]byte, bulk)}})
+	}
+	require.ErrorIs(t, err, node.ErrDiskFull)
+	require.NoError(t, s.SetUint64([]byte(keyCurrentTerm), 1))
+	require.NoError(t, ended)
+	for term := uint64(2); ended == nil; term++ {
+		err = s.SetUint64([]byte(keyCurrentTerm), term)
+	}
+	require.ErrorIs(t, err, node.ErrDiskFull)
+	require.ErrorContains(t, ended, "make room")
+}
+
 func TestDeleteRange(t *testing.T) {
 	for _, c := range []struct {
 		name                string

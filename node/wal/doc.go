@@ -23,8 +23,10 @@
 // cannot prove to be unacknowledged (PAR, FAST 2018; NATS #7549 and raft-wal lost data by cutting).
 //
 // A failed write or sync is final (fsyncgate; USENIX ATC 2020): the journal is poisoned and the host is ended. A write
-// that hangs ends the host too, and so does an entry that cannot be read back. A full disk is neither: the spare segment is made ahead, so the disk is found full
-// while there is nothing to lose, and calls get node.ErrDiskFull until there is room.
+// that hangs ends the host too, and so does an entry that cannot be read back. A full disk is neither: the spare segment
+// is made ahead, so the disk is found full while there is nothing to lose, and calls get node.ErrDiskFull until there is
+// room. Each segment has a reserve for what makes room, compactions, and for some hard states, so that replicas take
+// part in elections meanwhile.
 //
 // # Where to read on
 //

@@ -134,8 +134,8 @@ func decodeWatermarks(salt uint32, segment uint64, blocks []byte) (latest waterm
 	return latest, slot
 }
 
-// reserve returns the bytes at the segment's end that are kept for compactions: when the disk is full, they are what
-// frees segments.
+// reserve returns the bytes at the segment's end that are kept for when the disk is full: for compactions, which are what
+// frees segments, and half of it also for hard states.
 func (s *segment) reserve() int64 { return min(16, s.size/blockBytes/16) * blockBytes }
 
 // segmentReader reads a segment from front to back through one buffer.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chasqui/node"
 	"chasqui/node/memdisk"
 )
 
@@ -33,6 +34,43 @@ func TestSegmentsAreRecycled(t *testing.T) {
 	require.NoError(t, j.Close())
 	j = openOn(t, disk, cfg)
 	require.NoError(t, model.check(j.Group(1), false))
+}
+
+// TestAFullDiskHasRoomForHardStates fills the disk: entries find no room, hard states do for a while, also when entries
+// wait beside them, and all of it is there after a power cut.
+func TestAFullDiskHasRoomForHardStates(t *testing.T) {
+	disk := memdisk.New()
+	cfg := smallConfig()
+	disk.SetCapacity(3 * cfg.SegmentBytes)
+	j := openOn(t, disk, cfg)
+	last, err := uint64(0), error(nil)
+	add := func() error { return j.Group(1).Append([]Entry{{Index: last + 1, Data: make([]byte, 20000)}}) }
+	for err = add(); err == nil; err = add() {
+		last++
+	}
+	require.ErrorIs(t, err, node.ErrDiskFull)
+	stored := uint64(0)
+	for term := uint64(1); ; term++ {
+		waiting := make(chan error, 1)
+		go func() { waiting <- add() }()
+		err := j.Group(2).SetHardState(HardState{Term: term})
+		require.ErrorIs(t, <-waiting, node.ErrDiskFull)
+		if err != nil {
+			require.ErrorIs(t, err, node.ErrDiskFull)
+			break
+		}
+		stored = term
+	}
+	require.GreaterOrEqual(t, stored, uint64(2))
+	require.Equal(t, stored, j.Group(2).HardState().Term)
+
+	disk.SetCapacity(30 * cfg.SegmentBytes)
+	after := openOn(t, disk.CrashLosingEverythingUnsynced(), cfg)
+	require.Equal(t, stored, after.Group(2).HardState().Term)
+	require.Equal(t, last, after.Group(1).LastIndex())
+	require.NoError(t, after.Group(2).SetHardState(HardState{Term: stored + 1}))
+	require.NoError(t, j.Group(1).CompactTo(last), "what makes room has kept some")
+	require.Eventually(t, func() bool { return add() == nil }, 10*time.Second, time.Millisecond, "work goes on with room")
 }
 
 // TestFewEntriesAreCopiedForward has one group that writes little and never compacts beside one that writes a lot. The

@@ -172,25 +172,45 @@ func (w *writer) commit() {
 		}
 		w.publish()
 	}
+	w.answerAll()
+	w.freeSegments()
+	w.planRelocation()
+}
+
+// refuse answers what is waiting with an error that leaves the journal as it is: no room. Hard states are stored all the
+// same while half of the segment's reserve has room for them, for a replica that cannot store its term can neither follow
+// nor vote.
+func (w *writer) refuse(err error) {
+	waiting := w.waiting
+	w.waiting, w.relocate = nil, nil
+	w.beginFrame()
+	w.frame.room = int(max(0, w.current.size-w.current.reserve()/2-w.end))
+	for _, r := range waiting {
+		fitted, refused := false, error(nil)
+		if r.kind == kindHardState {
+			fitted, refused = w.addRequest(r)
+		}
+		if !fitted {
+			refused = err
+		}
+		w.answers = append(w.answers, answer{r, refused})
+	}
+	if len(w.frame.records) > 0 {
+		if w.writeFrame(w.current, w.end) != nil {
+			return // poisoned: the callers see it
+		}
+		w.publish()
+	}
+	w.answerAll()
+}
+
+// answerAll tells the callers whose requests are settled.
+func (w *writer) answerAll() {
 	for _, a := range w.answers {
 		a.to.done <- a.err
 	}
 	clear(w.answers)
 	w.answers = w.answers[:0]
-	w.freeSegments()
-	w.planRelocation()
-}
-
-// refuse answers everything that is waiting with an error that leaves the journal as it is: no room.
-func (w *writer) refuse(err error) {
-	for _, a := range w.answers {
-		a.to.done <- a.err
-	}
-	w.answers = nil
-	for _, r := range w.waiting {
-		r.done <- err
-	}
-	w.waiting, w.relocate = nil, nil
 }
 
 // writeFrame makes the frame durable at a place of a segment. An error has poisoned the journal: what the disk holds is

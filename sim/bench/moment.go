@@ -1,6 +1,10 @@
 package bench
 
-import "time"
+import (
+	"time"
+
+	"chasqui/sim/processor"
+)
 
 // moment is a point of the measuring: the processor time that this process has used so far, and the time.
 type moment struct {
@@ -8,4 +12,4 @@ type moment struct {
 	wall time.Time
 }
 
-func now() moment { return moment{cpu: processorTime(), wall: time.Now()} }
+func now() moment { return moment{cpu: processor.Time(), wall: time.Now()} }

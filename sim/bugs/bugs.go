@@ -9,12 +9,14 @@
 // With -trimpath the program does not depend on where workDir is.
 //
 // [All] is the catalogue: storage.go has bugs of the journal and of snapshots, consensus.go those of raft and its
-// shell, messages.go those of the queues' state machine, edge.go those of frontends, balancers and clients. An entry with
-// Aid set is no bug but makes others easier to meet.
+// shell, messages.go those of the queues' state machine, metadata.go those of the catalog, network.go those of the wire
+// between hosts, edge.go those of frontends, balancers and clients. An entry with Aid set is no bug but makes others easier
+// to meet.
 package bugs
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -52,9 +54,38 @@ type Edit struct {
 	New string
 }
 
+// Kinds of faults that do the same to a program, for Bug.Needs.
+var (
+	// restarts end a program, which is started again.
+	restarts = []string{"kill", "kill-at-call", "power", "power-at-call", "power-all", "stop", "failpoint"}
+	// powerCuts lose what was not synced.
+	powerCuts = []string{"power", "power-at-call", "power-all"}
+	// separations keep a leader from its followers long enough for an election.
+	separations = []string{"cut", "cut-one-way", "ring", "zone-outage", "pause", "half-open", "lag", "clog", "slow-cpu"}
+	// brokenCalls leave a caller without the answer to something that was done.
+	brokenCalls = slices.Concat(restarts, separations, []string{"reset", "one-way-close", "slow-disk", "hung-disk", "wipe"})
+)
+
+// Part is the part of the product that the bug is in, by the folder of its first edit.
+func (b *Bug) Part() string {
+	edit := b.Edits[0]
+	if edit.Module == raftModule {
+		return "replication"
+	}
+	for _, part := range []struct{ folder, name string }{
+		{"frontend/balancer/", "balancer"}, {"frontend/", "frontend"}, {"metadata/", "metadata"}, {"backend/", "backend"},
+		{"node/wal/", "journal"}, {"node/replication/", "replication"}, {"node/rpc/", "rpc"},
+	} {
+		if strings.HasPrefix(edit.File, part.folder) {
+			return part.name
+		}
+	}
+	return path.Dir(edit.File)
+}
+
 // All returns the catalogue in order of names. The caller may change the result.
 func All() []Bug {
-	all := slices.Concat(storage(), consensus(), messages(), edge())
+	all := slices.Concat(storage(), consensus(), messages(), metadata(), network(), edge())
 	slices.SortFunc(all, func(a, b Bug) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

@@ -22,7 +22,8 @@ const moduleDir = "../.."
 var otherRules = []string{
 	"one-leader-per-term", "equal-state", "journal-verifies", // sim/invariants.go
 	"drains", "sends-again", "unexpected-exit", "impossible-answer", // sim/result.go
-	"one-vip-holder", "drained-gets-nothing", // of the balancers: nothing else of the product shows them
+	"one-vip-holder", "drained-gets-nothing", // sim/balancing.go
+	"no-storm", // sim/traffic.go
 }
 
 func TestTheCatalogue(t *testing.T) {
@@ -47,6 +48,24 @@ func TestTheCatalogue(t *testing.T) {
 	}
 	_, err := Named("none")
 	require.ErrorContains(t, err, "handle-not-fenced")
+}
+
+// TestTheCatalogueCoversTheProduct counts bugs: there are enough, and some in every part of the product.
+func TestTheCatalogueCoversTheProduct(t *testing.T) {
+	parts, all := map[string]int{}, 0
+	for _, bug := range All() {
+		if !bug.Aid {
+			parts[bug.Part()]++
+			all++
+		}
+	}
+	require.GreaterOrEqual(t, all, 42)
+	for part, least := range map[string]int{
+		"frontend": 5, "metadata": 4, "backend": 8, "journal": 6, "replication": 8, "balancer": 3, "rpc": 2,
+	} {
+		require.GreaterOrEqual(t, parts[part], least, part)
+	}
+	require.Len(t, parts, 7, "%v: a part has no name", parts)
 }
 
 // packages returns the packages that bugs change.

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// Build builds the product for the simulator, that is for wasip1 and with Yields, and with bugs planted: source is its
-// folder, workDir one for what Overlay writes, out the file to make. The errors are those of Overlay, and what the compiler
-// says.
+// Build builds the product for the simulator, that is for wasip1, with Yields and with Failpoints, and with bugs planted:
+// source is its folder, workDir one for what Overlay writes, out the file to make. The errors are those of Overlay, and
+// what the compiler says.
 func Build(source, workDir, out string, names ...string) error {
-	overlay, err := Overlay(source, workDir, append([]string{Yields}, names...)...)
+	overlay, err := Overlay(source, workDir, append([]string{Yields, Failpoints}, names...)...)
 	if err != nil {
 		return err
 	}

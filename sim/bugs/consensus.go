@@ -1,9 +1,11 @@
 package bugs
 
+import "slices"
+
 // raftModule is hashicorp/raft, which the product builds on.
 const raftModule = "github.com/hashicorp/raft"
 
-// Yields is the aid that every program for the simulator is built with. It is off unless the environment of the program has
+// Yields is an aid that every program for the simulator is built with. It is off unless the environment of the program has
 // YieldsVariable.
 const (
 	Yields         = "raft-yields"
@@ -50,7 +52,7 @@ func consensus() []Bug {
 `,
 			}},
 			Scenario: "flapping-leader",
-			Needs:    []string{"cut-one-way", "cut", "ring", "pause", "lag", "clog", "slow-cpu"},
+			Needs:    separations,
 			Rule:     "equal-state",
 			Also:     []string{"one-leader-per-term", "lost", "drains", "duplicate-send", "hold-overlap", "deleted-returns", "unexpected-exit"},
 		},
@@ -122,7 +124,7 @@ func giveWay() {
 				Old:  "	state := s.group.HardState()\n	if len(state.VotedFor) == 0 {\n",
 				New:  "	state := s.vote\n	if len(state.VotedFor) == 0 {\n",
 			}},
-			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "power-all"},
+			Needs: restarts,
 			Rule:  "one-leader-per-term",
 			Also:  []string{"equal-state", "lost", "drains", "unexpected-exit"},
 		},
@@ -139,9 +141,10 @@ func giveWay() {
 				Old:  "		value = state.VoteTerm\n",
 				New:  "		value = 0\n",
 			}},
-			Needs: []string{"kill", "power-all", "power", "cut", "cut-one-way", "ring", "pause", "stop"},
-			Rule:  "one-leader-per-term",
-			Also:  []string{"equal-state", "lost", "drains", "unexpected-exit"},
+			Needs:    slices.Concat(separations, restarts),
+			Scenario: "two-candidates",
+			Rule:     "one-leader-per-term",
+			Also:     []string{"equal-state", "lost", "drains", "unexpected-exit"},
 		},
 		{
 			Name: "commit-without-a-majority",
@@ -152,7 +155,7 @@ func giveWay() {
 				Old: "	quorumMatchIndex := matched[(len(matched)-1)/2]\n",
 				New: "	quorumMatchIndex := matched[len(matched)-1]\n",
 			}},
-			Needs: []string{"cut", "cut-one-way", "ring", "zone-outage", "kill", "kill-at-call", "power", "power-at-call", "pause"},
+			Needs: slices.Concat(separations, restarts),
 			Rule:  "equal-state",
 			Also:  []string{"lost", "drains", "hold-overlap", "fifo-hold-overlap", "deleted-returns", "deleted-returns-fifo", "unexpected-exit"},
 		},
@@ -165,7 +168,7 @@ func giveWay() {
 				Old: "	if quorumMatchIndex > c.commitIndex && quorumMatchIndex >= c.startIndex {\n",
 				New: "	if quorumMatchIndex > c.commitIndex {\n",
 			}},
-			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "cut", "ring", "pause"},
+			Needs: slices.Concat(separations, restarts),
 			Rule:  "equal-state",
 			Also:  []string{"lost", "drains", "unexpected-exit"},
 		},
@@ -178,9 +181,10 @@ func giveWay() {
 				Old:  "	if !r.cfg.Rejoin {\n		return nil\n	}\n",
 				New:  "	if !r.cfg.Rejoin || !marked {\n		return nil\n	}\n",
 			}},
-			Needs: []string{"wipe"},
-			Rule:  "lost",
-			Also:  []string{"drains", "equal-state", "one-leader-per-term", "unexpected-exit"},
+			Needs:    []string{"wipe"},
+			Scenario: "wiped-and-away",
+			Rule:     "lost",
+			Also:     []string{"drains", "equal-state", "one-leader-per-term", "unexpected-exit"},
 		},
 		{
 			Name: "receive-outside-the-log",
@@ -202,6 +206,90 @@ func giveWay() {
 			}},
 			Rule: "equal-state",
 			Also: []string{"hold-overlap", "fifo-hold-overlap", "receive-count", "impossible-answer", "unexpected-exit"},
+		},
+		{
+			Name: "vote-for-a-shorter-log",
+			Says: "A host votes for a candidate whose log is shorter than its own (raft paper, section 5.4.1). The new leader lacks entries " +
+				"that were acknowledged, and has them overwritten.",
+			Edits: []Edit{{
+				Module: raftModule, File: "raft.go",
+				Old: "		r.logger.Warn(\"rejecting vote request since our last index is greater\",\n			\"candidate\", candidate,\n			\"last-index\", lastIdx,\n			\"last-candidate-index\", req.LastLogIndex)\n		return\n",
+				New: "",
+			}, {
+				Module: raftModule, File: "raft.go",
+				Old: "		r.logger.Warn(\"rejecting pre-vote request since our last index is greater\",\n			\"candidate\", candidate,\n			\"last-index\", lastIdx,\n			\"last-candidate-index\", req.LastLogIndex)\n		return\n",
+				New: "",
+			}},
+			Needs: slices.Concat(separations, restarts),
+			Rule:  "equal-state",
+			Also:  []string{"lost", "drains", "deleted-returns", "deleted-returns-fifo", "unexpected-exit", "fifo-order", "sequence"},
+		},
+		{
+			Name: "log-matching-not-checked",
+			Says: "A follower takes entries although the one before them is of another term (raft paper, figure 3: log matching). A host that " +
+				"led alone keeps what nobody else has.",
+			Edits: []Edit{{
+				Module: raftModule, File: "raft.go",
+				Old: "		if a.PrevLogTerm != prevLogTerm {\n",
+				New: "		if a.PrevLogTerm < prevLogTerm {\n",
+			}, {
+				Module: raftModule, File: "raft.go",
+				Old: "			if entry.Term != storeEntry.Term {\n",
+				New: "			if entry.Term < storeEntry.Term {\n",
+			}},
+			Needs: slices.Concat(separations, restarts),
+			Rule:  "equal-state",
+			Also:  []string{"lost", "drains", "unexpected-exit"},
+		},
+		{
+			Name: "term-not-persisted",
+			Says: "The current term is kept in memory only. A host that is restarted takes part in a term of the past, and leads in one that " +
+				"another has led.",
+			Edits: []Edit{{
+				File: "node/replication/stores.go",
+				Old:  "	stagedVoteTerm uint64\n}\n",
+				New:  "	stagedVoteTerm uint64\n	term           uint64\n}\n",
+			}, {
+				File: "node/replication/stores.go",
+				Old:  "		state := s.group.HardState()\n		state.Term = value\n		err := s.group.SetHardState(state)\n",
+				New:  "		s.term = value\n		var err error\n",
+			}, {
+				File: "node/replication/stores.go",
+				Old:  "		value = state.Term\n",
+				New:  "		value = max(s.term, state.Term)\n",
+			}},
+			Needs: restarts,
+			Rule:  "one-leader-per-term",
+			Also:  []string{"equal-state", "lost", "drains", "unexpected-exit"},
+		},
+		{
+			Name: "snapshot-index-off-by-one",
+			Says: "A snapshot claims to hold one entry more than it does. A host that starts from it leaves that entry out.",
+			Edits: []Edit{{
+				File: "node/replication/snapshot.go",
+				Old:  "	meta.u64(index)\n",
+				New:  "	meta.u64(index + 1)\n",
+			}},
+			Needs: append(slices.Clone(restarts), "wipe"),
+			Rule:  "equal-state",
+			Also:  []string{"lost", "drains", "unexpected-exit", "journal-verifies"},
+		},
+		{
+			Name: "entries-applied-twice-after-a-snapshot",
+			Says: "A snapshot takes the state as it is when it is written, not as it was at its index. A host that starts from it applies the " +
+				"entries between the two a second time, to whatever does not recognise them.",
+			Edits: []Edit{{
+				File: "node/replication/snapshot.go",
+				Old:  "	meta.u64(index)\n",
+				New:  "	meta.u64(max(index, 11) - 10)\n",
+			}, {
+				File: "backend/queue/session.go",
+				Old:  "	if c.Seq < s.lowWater {\n",
+				New:  "	if c.Seq+1000 < s.lowWater {\n",
+			}},
+			Needs: append(slices.Clone(restarts), "wipe"),
+			Rule:  "equal-state",
+			Also:  []string{"lost", "drains", "unexpected-exit", "duplicate-send", "fifo-order"},
 		},
 	}
 }

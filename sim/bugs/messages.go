@@ -1,5 +1,7 @@
 package bugs
 
+import "slices"
+
 // messages returns the bugs of the queues' state machine and of those who wait for it.
 func messages() []Bug {
 	return []Bug{
@@ -12,7 +14,7 @@ func messages() []Bug {
 				Old:  "	p.dedup.Ascend(func(entry dedupEntry) bool {\n",
 				New:  "	p.dedup.DescendLessOrEqual(dedupEntry{}, func(entry dedupEntry) bool {\n",
 			}},
-			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "power-all", "stop", "wipe"},
+			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "duplicate-send-fifo",
 			Also:  []string{"dedup", "equal-state", "sequence"},
 		},
@@ -25,7 +27,7 @@ func messages() []Bug {
 				Old:  "	s.kept.AscendGreaterOrEqual(keptEntry{session: session.id}, func(entry keptEntry) bool {\n",
 				New:  "	s.kept.DescendLessOrEqual(keptEntry{}, func(entry keptEntry) bool {\n",
 			}},
-			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "power-all", "stop", "wipe"},
+			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "duplicate-send",
 			Also:  []string{"receive-count", "hold-overlap", "message-id", "equal-state"},
 		},
@@ -37,7 +39,7 @@ func messages() []Bug {
 				Old:  "		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
 				New:  "		if m.receives == 0 {\n			m.visibleAtMs = m.sentMs\n		}\n		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
 			}},
-			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "power-all", "stop", "wipe"},
+			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "delay",
 			Also:  []string{"equal-state", "fifo-order"},
 		},
@@ -50,7 +52,7 @@ func messages() []Bug {
 				Old:  "		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
 				New:  "		if m.receives > 0 {\n			m.visibleAtMs = m.lastReceiveMs\n		}\n		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
 			}},
-			Needs: []string{"kill", "kill-at-call", "power", "power-at-call", "power-all", "stop", "wipe"},
+			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "hold-overlap",
 			Also:  []string{"fifo-hold-overlap", "equal-state"},
 		},
@@ -150,6 +152,127 @@ func messages() []Bug {
 				New:  "	_ = now\n	return nil\n",
 			}},
 			Rule: "empty-long-poll",
+		},
+		{
+			Name: "deleted-queue-served-from-the-cache",
+			Says: "The partitions of a deleted queue stay, and forget that it was deleted. A frontend that has the queue's record in its " +
+				"cache goes on handing out messages after DeleteQueue has returned.",
+			Edits: []Edit{{
+				File: "backend/queue/configure.go",
+				Old:  "	delete(m.partitions, id)\n	if !m.dropped(id) {\n",
+				New:  "	if m.partitions[id] == nil && !m.dropped(id) {\n",
+			}},
+			Rule: "purged-returns",
+		},
+		{
+			Name: "extension-forgotten",
+			Says: "ChangeMessageVisibility answers that all is well and changes nothing. A consumer that asked for more time has the " +
+				"message taken away.",
+			Edits: []Edit{{
+				File: "backend/queue/visibility.go",
+				Old:  "	p.change(m, changed)\n",
+				New:  "",
+			}},
+			Rule: "hold-overlap",
+			Also: []string{"fifo-hold-overlap"},
+		},
+		{
+			Name: "deduplication-ends-too-soon",
+			Says: "A deduplication ID is forgotten after five seconds instead of five minutes: the unit was lost.",
+			Edits: []Edit{{
+				File: "backend/queue/limits.go",
+				Old:  "	DedupMs = 5 * 60 * 1000\n",
+				New:  "	DedupMs = 5 * 1000\n",
+			}},
+			Rule: "dedup",
+			Also: []string{"duplicate-send-fifo"},
+		},
+		{
+			Name: "sequence-begins-anew-after-a-purge",
+			Says: "A purge resets the sequence numbers. A receipt handle from before it names a message from after it, and deletes it.",
+			Edits: []Edit{{
+				File: "backend/queue/configure.go",
+				Old:  "	fresh.lastSeq = p.lastSeq\n",
+				New:  "",
+			}},
+			Rule: "handle-reuse",
+			Also: []string{"sequence", "sequence-order", "expired-handle-deletes", "deleted-returns", "deleted-returns-fifo"},
+		},
+		{
+			Name: "visibility-restored-too-late",
+			Says: "A host that comes back from a snapshot hides messages in flight for a minute more. If it leads, a message that a " +
+				"consumer gave up is stuck.",
+			Edits: []Edit{{
+				File: "backend/queue/restore.go",
+				Old:  "		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
+				New:  "		if m.receives > 0 {\n			m.visibleAtMs += 60_000\n		}\n		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
+			}},
+			Needs: append(slices.Clone(restarts), "wipe"),
+			Rule:  "equal-state",
+			Also:  []string{"drains", "empty-long-poll"},
+		},
+		{
+			Name: "snapshot-in-the-order-of-a-map",
+			Says: "A snapshot lists the clients' sessions in the order of a map. Replicas with equal states write different snapshots, and " +
+				"nobody can tell any more whether they are equal.",
+			Edits: []Edit{{
+				File: "backend/queue/snapshot.go",
+				Old:  "	slices.SortFunc(s.sessions, func(a, b sessionState) int { return cmp.Compare(a.id, b.id) })\n",
+				New:  "	slices.SortFunc(s.sessions, func(a, b sessionState) int { return cmp.Compare(0, 0) })\n",
+			}},
+			Rule: "equal-state",
+		},
+		{
+			Name: "time-runs-backwards",
+			Says: "The replicated time follows the leader's clock when that is set back, instead of standing still. Indexes by time are wrong " +
+				"then, and timeouts end late.",
+			Edits: []Edit{{
+				File: "backend/queue/machine.go",
+				Old:  "	m.nowMs = max(m.nowMs, nowMs)\n",
+				New:  "	m.nowMs = nowMs\n",
+			}, {
+				File: "backend/queue/partition.go",
+				Old:  "	if nowMs <= p.advancedMs {\n		return\n	}\n",
+				New:  "	if nowMs == p.advancedMs {\n		return\n	}\n",
+			}, {
+				File: "node/replication/machine.go",
+				Old:  "	f.last = max(f.last, now)\n",
+				New:  "	f.last = now\n",
+			}},
+			Needs: []string{"wall-jump", "clock-drift"},
+			Rule:  "unexpected-exit",
+			Also:  []string{"hold-overlap", "fifo-hold-overlap", "delay", "fifo-order", "drains", "corrupted"},
+		},
+		{
+			Name: "visibility-by-the-clock-of-each-host",
+			Says: "Replicas measure timeouts by their own wall clocks and not by the time in the log. They do not agree on what is visible.",
+			Edits: []Edit{{
+				File: "node/replication/machine.go",
+				Old:  "	f.last = max(f.last, now)\n",
+				New:  "	f.last = max(f.last, time.Now().UnixMilli())\n",
+			}, {
+				File: "node/replication/machine.go",
+				Old:  "	\"io\"\n",
+				New:  "	\"io\"\n	\"time\"\n",
+			}},
+			Rule: "equal-state",
+		},
+		{
+			Name: "stale-leader-serves-a-receive",
+			Says: "Any host of a slot answers a receive from its own state. Once a frontend has asked one that does not lead and never " +
+				"finds anything, it does not look for another: its consumers get nothing any more.",
+			Edits: []Edit{{
+				File: "backend/leader/slot.go",
+				Old:  "	if c.Receive == nil || c.Receive.AttemptID != \"\" || !s.replica.IsLeader() {\n",
+				New:  "	if c.Receive == nil || c.Receive.AttemptID != \"\" {\n",
+			}, {
+				File: "backend/leader/slot.go",
+				Old:  "	if !ok || settings.Version != c.SettingsVersion || s.machine.Receivable(c.Partition, now) {\n",
+				New:  "	if !ok || settings.Version != c.SettingsVersion || s.replica.IsLeader() && s.machine.Receivable(c.Partition, now) {\n",
+			}},
+			Needs: slices.Concat(separations, restarts),
+			Rule:  "drains",
+			Also:  []string{"empty-long-poll"},
 		},
 	}
 }

@@ -32,6 +32,9 @@ var ruleWords = map[string]string{
 	"one-leader-per-term":    "At most one host may lead a raft group in a term.",
 	"equal-state":            "All replicas must be in the same state at the same place of their log.",
 	"journal-verifies":       "A journal on a disk that nothing was done to must be readable to its end.",
+	"one-vip-holder":         "Two balancers that can see each other must not both hold the virtual IP.",
+	"drained-gets-nothing":   "A frontend that has said that it is about to stop must get no new connections.",
+	"no-storm":               "Hosts must not answer faults with a storm of attempts.",
 }
 
 // plain says what a rule demands, or that it has no description.

@@ -17,6 +17,10 @@ const (
 // nothing.
 const idlePause = 200 * time.Millisecond
 
+// extendedDone is the share of receives whose extended messages are deleted in the end. The others are left, so that it
+// shows if they come back before the time that was asked for.
+const extendedDone = 0.5
+
 // lateMax bounds the messages that a consumer keeps in order to delete them too late.
 const lateMax = 20
 
@@ -66,6 +70,9 @@ func (c *consumer) work(t *thread) {
 		}
 		return
 	}
+	if t.chance(c.Stray) {
+		t.stray(messages[0])
+	}
 	c.think(t)
 	var finished, released, extended []received
 	for _, m := range messages {
@@ -89,7 +96,9 @@ func (c *consumer) work(t *thread) {
 	if len(extended) > 0 {
 		t.changeVisibility(extended, c.ExtendSeconds)
 		c.think(t)
-		c.delete(t, extended)
+		if t.chance(extendedDone) {
+			c.delete(t, extended)
+		}
 	}
 }
 

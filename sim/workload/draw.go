@@ -115,9 +115,10 @@ func (d *drawing) consumer(q *Queue) {
 		BatchDelete: d.chance(0.6),
 		Forget:      d.perhaps(0.5, 0.1),
 		Release:     d.perhaps(0.4, 0.1),
-		Extend:      d.perhaps(0.4, 0.1),
+		Extend:      d.perhaps(0.5, 0.15),
 		Late:        d.perhaps(0.4, 0.05),
 		Again:       d.perhaps(0.4, 0.1),
+		Stray:       d.perhaps(0.3, 0.1),
 	}
 	if d.chance(0.4) {
 		c.VisibilitySeconds = d.pick(1, 2, 5, 10, 30)

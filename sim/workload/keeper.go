@@ -12,6 +12,12 @@ type keeper struct {
 	*Keeper
 	number  int // of the keeper in its plan
 	changes int
+	// alone says that no other keeper changes the queue. Then settled is the number of its latest change that was
+	// acknowledged, 0 if there is none since the queue was made, and late has the changes of which a try may still be on its
+	// way.
+	alone   bool
+	settled int
+	late    map[int]bool
 }
 
 // The attribute that keepers change, and its values: retention periods, in seconds, so long that they never end, each
@@ -37,10 +43,15 @@ func (k *keeper) run(t *thread) {
 		dice := t.random.Float64()
 		switch {
 		case dice < k.Change && k.changes < retentionsEach:
-			value := retentionFirst + k.number*retentionsEach + k.changes
 			k.changes++
-			attributes := map[string]string{changedAttribute: strconv.Itoa(value)}
-			t.change(linearizability.SetAttributes, "SetQueueAttributes", setAttributesRequest{QueueURL: t.url, Attributes: attributes}, attributes)
+			attributes := map[string]string{changedAttribute: strconv.Itoa(k.value(k.changes))}
+			r := t.change(linearizability.SetAttributes, "SetQueueAttributes", setAttributesRequest{QueueURL: t.url, Attributes: attributes}, attributes)
+			if r.outcome == linearizability.OK {
+				k.settled = k.changes
+			}
+			if r.doubtful || r.outcome == linearizability.Unknown {
+				k.late[k.changes] = true
+			}
 		case dice < k.Change:
 		case dice < k.Change+k.Purge:
 			t.change(linearizability.PurgeQueue, "PurgeQueue", queueRequest{QueueURL: t.url}, nil)
@@ -52,8 +63,12 @@ func (k *keeper) run(t *thread) {
 	}
 }
 
+// value is what the n-th change sets, from 1 on.
+func (k *keeper) value(n int) int { return retentionFirst + k.number*retentionsEach + n }
+
 // replace deletes the queue and makes it anew. SQS refuses the name for 60 s.
 func (k *keeper) replace(t *thread) {
+	k.settled = 0
 	t.change(linearizability.DeleteQueue, "DeleteQueue", queueRequest{QueueURL: t.url}, nil)
 	for t.working() {
 		t.env.Sleep(t.jitter(replacePause))
@@ -73,4 +88,19 @@ func (k *keeper) read(t *thread) {
 			operation.Values = answer.Attributes
 		}
 	})
+	if r.outcome == linearizability.OK {
+		k.compare(t, answer.Attributes[changedAttribute])
+	}
+}
+
+// compare looks whether what was read is older than what was acknowledged.
+func (k *keeper) compare(t *thread, read string) {
+	if !k.alone || k.settled == 0 {
+		return
+	}
+	value, err := strconv.Atoi(read)
+	n := value - k.value(0)
+	if err != nil || n < k.settled && !k.late[n] {
+		t.violation("%s was read as %q after %d had been acknowledged", changedAttribute, read, k.value(k.settled))
+	}
 }

@@ -3,7 +3,10 @@ package workload
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"chasqui/linearizability"
@@ -166,6 +169,26 @@ func (t *thread) messagesOf(r *reply, answer *receiveAnswer) (messages []lineari
 // delete deletes one message, or several as a batch.
 func (t *thread) delete(list []received) {
 	t.handle(linearizability.Delete, "DeleteMessage", list, nil)
+}
+
+// stray tries to delete a message of another queue with the handle of one of this queue. It is no operation of the history:
+// it must have no effect at all.
+func (t *thread) stray(m received) {
+	plan := &t.run.options.Plan
+	other := &plan.Queues[t.random.IntN(len(plan.Queues))]
+	if other.Name == t.queue.Name {
+		return
+	}
+	url := strings.TrimSuffix(t.url, t.queue.Name) + other.Name
+	body, err := json.Marshal(handleRequest{QueueURL: url, ReceiptHandle: m.handle})
+	if err != nil {
+		panic(fmt.Sprintf("a request cannot be written: %v", err)) // it consists of strings
+	}
+	r := t.client.call("DeleteMessage", body, 0)
+	t.run.requests(&r)
+	if r.outcome == linearizability.OK {
+		t.violation("a handle of this queue deletes in queue %s", other.Name)
+	}
 }
 
 // changeVisibility sets the visibility timeout of messages.

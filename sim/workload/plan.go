@@ -99,13 +99,16 @@ type Consumer struct {
 	// Release is the share of messages handed back at once, by a visibility timeout of 0.
 	Release float64 `json:"release,omitempty"`
 	// Extend is the share of messages whose visibility timeout is set to ExtendSeconds (1 to 43200), and which are
-	// then worked on once more and deleted.
+	// then worked on once more, and deleted or left.
 	Extend        float64 `json:"extend,omitempty"`
 	ExtendSeconds int     `json:"extendSeconds,omitempty"`
 	// Late is the share of messages that are deleted only after their visibility timeout is over.
 	Late float64 `json:"late,omitempty"`
 	// Again is the share of deletes that are repeated.
 	Again float64 `json:"again,omitempty"`
+	// Stray is the share of receives after which it tries to delete a message of another queue with a handle that it got,
+	// which must be refused. It is not among the shares that add up.
+	Stray float64 `json:"stray,omitempty"`
 }
 
 // Keeper is a thread that looks after a queue. The shares are of its actions, 0 to 1, and add up to at most 1; the rest
@@ -207,7 +210,7 @@ func (c *Consumer) validate(queue *Queue) error {
 	case c.Forget+c.Release+c.Extend+c.Late > 1:
 		return fmt.Errorf("shares add up to %v, must be at most 1", c.Forget+c.Release+c.Extend+c.Late)
 	}
-	return shares(c.Forget, c.Release, c.Extend, c.Late, c.Again)
+	return shares(c.Forget, c.Release, c.Extend, c.Late, c.Again, c.Stray)
 }
 
 func (k *Keeper) validate(queue *Queue) error {

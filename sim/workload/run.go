@@ -89,7 +89,10 @@ func Start(options Options) (*Run, error) {
 		})
 	}
 	for i := range plan.Keepers {
-		k := keeper{Keeper: &plan.Keepers[i], number: i}
+		k := keeper{Keeper: &plan.Keepers[i], number: i, alone: true, late: make(map[int]bool)}
+		for j := range plan.Keepers {
+			k.alone = k.alone && (i == j || plan.Keepers[j].Queue != k.Queue)
+		}
 		start(fmt.Sprintf("keeper-%d", i), k.Queue, k.run)
 	}
 	return r, nil

@@ -255,6 +255,74 @@ func TestAnswersThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestServicesThatForget has services that forget a queue, an attribute, or whose handle it is that they are given.
+func TestServicesThatForget(t *testing.T) {
+	body := newBody("somebody/1.0", 40, rand.New(rand.NewPCG(1, 1)))
+	quoted, err := json.Marshal(body)
+	require.NoError(t, err)
+	received := `{"Messages":[{"MessageId":"m","ReceiptHandle":"h","Body":` + string(quoted) + `,"MD5OfBody":"` + digest(body) +
+		`","Attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"5"}}]}`
+	const refused = `{"__type":"com.amazonaws.sqs#ReceiptHandleIsInvalid"}`
+	for name, test := range map[string]struct {
+		action string
+		answer func(status *int, set string) string // set is the value of the latest change
+		want   string
+	}{
+		"the queue": {"SendMessage", func(status *int, _ string) string {
+			*status = 400
+			return `{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}`
+		}, "does not exist"},
+		"a change":   {"GetQueueAttributes", func(*int, string) string { return `{"Attributes":{"MessageRetentionPeriod":"345600"}}` }, "was read as"},
+		"a handle":   {"DeleteMessage", func(status *int, _ string) string { *status = 200; return `{}` }, "a handle of this queue deletes in queue other"},
+		"nothing":    {"", nil, ""},
+		"its answer": {"GetQueueAttributes", func(status *int, _ string) string { *status = 503; return "" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t, 1)
+			set := ""
+			m.service = func(r *http.Request) verdict {
+				action := r.Header.Get("X-Amz-Target")[len("AmazonSQS."):]
+				status, text := 200, `{"MessageId":"m","MD5OfMessageBody":"`+digest(body)+`"}`
+				switch action {
+				case "CreateQueue":
+					text = `{"QueueUrl":"http://sqs.test/000000000000/q"}`
+				case "ReceiveMessage":
+					text = received
+				case "SetQueueAttributes":
+					var request setAttributesRequest
+					require.NoError(t, json.NewDecoder(r.Body).Decode(&request))
+					set, text = request.Attributes[changedAttribute], `{}`
+				case "GetQueueAttributes":
+					text = `{"Attributes":{"MessageRetentionPeriod":"` + set + `"}}`
+				case "SendMessage":
+					status, text = 503, ""
+				case "DeleteMessage":
+					status, text = 404, refused
+				}
+				if action == test.action {
+					text = test.answer(&status, set)
+				}
+				return answer(status, text)
+			}
+			plan := Plan{
+				Queues:    []Queue{{Name: "q", VisibilitySeconds: 30}, {Name: "other", VisibilitySeconds: 30}},
+				Producers: []Producer{{Queue: "q", Rate: 5, BatchMax: 1, BodyBytesMin: 40, BodyBytesMax: 40}},
+				Consumers: []Consumer{{Queue: "q", Max: 1, ThinkMs: 10, Forget: 1, Stray: 1}, {Queue: "other", Max: 1, ThinkMs: 10, Forget: 1}},
+				Keepers:   []Keeper{{Queue: "q", EveryMs: 100, Change: 0.5}},
+			}
+			run, err := Start(Options{Env: func(int) Env { return m }, Hosts: 1, Endpoint: "sqs.test", Plan: plan, Recorder: &notes{}})
+			require.NoError(t, err)
+			m.until(10 * time.Second)
+			if test.want == "" {
+				require.Empty(t, run.Violations())
+				return
+			}
+			require.NotEmpty(t, run.Violations())
+			require.Contains(t, run.Violations()[0], test.want)
+		})
+	}
+}
+
 // TestRunOnGoroutines runs plans on goroutines and the frontend's own HTTP server, with queues of several partitions.
 func TestRunOnGoroutines(t *testing.T) {
 	for seed := range uint64(2) {

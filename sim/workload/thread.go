@@ -67,6 +67,9 @@ func (t *thread) call(action string, request any, wait time.Duration, answer any
 	}
 	r := t.client.call(action, body, wait)
 	t.run.requests(&r)
+	if r.outcome == linearizability.Failed && r.code == noSuchQueue && t.url != "" && !t.queue.Exempt {
+		t.violation("%s was told that the queue does not exist, after its creation was acknowledged", action)
+	}
 	if r.outcome != linearizability.OK || answer == nil {
 		return r
 	}
@@ -114,11 +117,11 @@ func (t *thread) create() bool {
 }
 
 // change makes a request about the queue as a whole that has no answer.
-func (t *thread) change(kind linearizability.Kind, action string, request any, attributes map[string]string) linearizability.Outcome {
+func (t *thread) change(kind linearizability.Kind, action string, request any, attributes map[string]string) reply {
 	o := t.begin(linearizability.Operation{Kind: kind, Attributes: attributes})
 	r := t.call(action, request, 0, nil)
 	t.end(o, 0, &r, r.outcome, r.code, nil)
-	return r.outcome
+	return r
 }
 
 // working tells whether the thread has to go on: consumers until the queues are drained, others only while messages are

@@ -26,6 +26,7 @@ type end struct {
 	wantRead      bool
 	wantWrite     bool
 	finSent       bool
+	awaitsFirst   bool // it was accepted, and no bytes have arrived
 }
 
 // flow is one direction of a connection.
@@ -173,6 +174,10 @@ func (f *flow) deliver(p packet) {
 			e.out.send(packet{kind: packetReset})
 			return
 		}
+		if e.awaitsFirst && e.host.greeted != nil {
+			e.host.greeted(e.host, f.from.host, e.local, p.data)
+		}
+		e.awaitsFirst = false
 		e.buffer = append(e.buffer, p.data)
 		e.buffered += len(p.data)
 		e.readable()
@@ -311,7 +316,7 @@ func (h *Host) accept(e *end, address string) {
 		e.out.send(packet{kind: packetRefused})
 		return
 	}
-	e.connected = true
+	e.connected, e.awaitsFirst = true, true
 	h.keep(e)
 	h.post(abi.Event{Kind: abi.EventAccepted, ID: l.id, Arg: uint64(e.id)})
 	e.out.send(packet{kind: packetOpened})

@@ -11,16 +11,17 @@ import (
 // Host is one machine: an address, clocks, a card, a disk, and the program that runs on it. Its methods are the
 // experimenter's; what the program asks of it is in calls.go.
 type Host struct {
-	w      *World
-	index  uint64
-	name   string
-	ip     string
-	zone   int
-	clock  clock
-	disk   Disk
-	random *rand.Rand
-	output func(h *Host, fd int32, p []byte)
-	ended  func(h *Host, end End)
+	w       *World
+	index   uint64
+	name    string
+	ip      string
+	zone    int
+	clock   clock
+	disk    Disk
+	random  *rand.Rand
+	output  func(h *Host, fd int32, p []byte)
+	ended   func(h *Host, end End)
+	greeted func(h, from *Host, address string, bytes []byte)
 
 	guest       Guest
 	incarnation uint64 // of the program: counts boots
@@ -92,6 +93,8 @@ type HostSpec struct {
 	Output func(h *Host, fd int32, p []byte)
 	// Ended is told of every end of the program, whoever ended it.
 	Ended func(h *Host, end End)
+	// Greeted is told of the first bytes that arrive on each connection that the program has accepted; it may be nil.
+	Greeted func(h, from *Host, address string, bytes []byte)
 }
 
 // End says how a program ended.
@@ -120,7 +123,7 @@ const (
 func (w *World) AddHost(spec HostSpec) *Host {
 	h := &Host{
 		w: w, index: uint64(len(w.hosts)), name: spec.Name, ip: spec.IP, zone: spec.Zone, disk: spec.Disk,
-		output: spec.Output, ended: spec.Ended, slowness: 1, deadline: never,
+		output: spec.Output, ended: spec.Ended, greeted: spec.Greeted, slowness: 1, deadline: never,
 		ends: map[uint32]*end{}, listeners: map[uint32]*listener{}, pending: map[uint32]*pendingDisk{}, ports: firstPort,
 	}
 	w.hosts = append(w.hosts, h)
