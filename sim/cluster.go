@@ -122,7 +122,7 @@ func (r *run) ended(m *member, end world.End) {
 		m.disk.Crash(r.random, disk.EverythingKept)
 	}
 	m.line = nil
-	r.lostLeaders(m)
+	r.witness.Ended(m.plan.name)
 	switch end.Crash {
 	case world.CrashKill, world.CrashPower:
 		how := "is killed"

@@ -54,6 +54,10 @@ type Result struct {
 	StoryCut int // moments beyond momentsMax
 	// Hosts are the names of all hosts in the order of the topology.
 	Hosts []string
+	// Real says that it was no simulation: real processes, in real time. VirtualTime is that time then, and there is no hash.
+	Real bool
+	// Sorts are the kinds of faults of the run that the simulator does not have.
+	Sorts []FaultSort
 }
 
 // FaultCount and RuleCount are counts by name, in order of names.
@@ -118,6 +122,9 @@ func (r *run) judge() {
 	r.verifyJournals()
 	r.judgeHistory()
 	r.probes()
+	for rule, number := range r.witness.Checked() {
+		r.checked[rule] += number
+	}
 	for _, kind := range sortedKeys(r.injected) {
 		res.Injected = append(res.Injected, FaultCount{kind, r.injected[kind]})
 	}

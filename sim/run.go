@@ -9,6 +9,7 @@ import (
 
 	"chasqui/linearizability"
 	"chasqui/sim/wasi"
+	"chasqui/sim/witness"
 	"chasqui/sim/workload"
 	"chasqui/sim/world"
 )
@@ -58,9 +59,7 @@ type run struct {
 	injected map[FaultKind]int
 	happened map[FaultKind]int
 	checked  map[string]int
-	leaders  map[string]leadership
-	terms    map[term]string
-	digests  map[place]digest
+	witness  *witness.Witness
 	ticked   int64
 	healed   bool
 	over     bool
@@ -89,8 +88,8 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	r := &run{
 		scenario: scenario, program: program, options: options, result: &Result{Scenario: scenario},
 		cuts: map[[2]int]int{}, injected: map[FaultKind]int{}, happened: map[FaultKind]int{}, checked: map[string]int{},
-		leaders: map[string]leadership{}, terms: map[term]string{}, digests: map[place]digest{},
 	}
+	r.witness = witness.New(observer{r})
 	started := time.Now()
 	r.buildWorld()
 	defer r.world.Close()

@@ -102,8 +102,12 @@ func (f *facts) course() string {
 			unknown++
 		}
 	}
-	text := fmt.Sprintf("The run: %s of virtual time, %s by %s (%d failed, %d of unknown outcome); %s, over at %s",
-		seconds(r.VirtualTime), count(len(r.History), "operation"), count(len(f.threads()), "client thread"), failed, unknown,
+	world := "virtual"
+	if r.Real {
+		world = "real"
+	}
+	text := fmt.Sprintf("The run: %s of %s time, %s by %s (%d failed, %d of unknown outcome); %s, over at %s",
+		seconds(r.VirtualTime), world, count(len(r.History), "operation"), count(len(f.threads()), "client thread"), failed, unknown,
 		count(len(f.spans), "fault"), seconds(r.Scenario.FaultyPhase))
 	if staying := f.staying(); staying != "" {
 		text += " but for " + staying
