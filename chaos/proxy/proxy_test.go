@@ -213,6 +213,8 @@ func TestForgottenConnectionsSwallow(t *testing.T) {
 	other, otherFar := p.connect()
 	send(t, near, "x")
 	expect(t, far, "x")
+	send(t, other, "x")
+	expect(t, otherFar, "x")
 	require.Equal(t, 2, p.Forget("a", "b"))
 	require.Zero(t, p.Forget("a", "b"))
 	send(t, near, "lost")
