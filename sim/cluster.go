@@ -154,7 +154,7 @@ func (r *run) ended(m *member, end world.End) {
 		m.rejoin = true
 	case end.Code == exitError && m.troubled:
 	default:
-		r.violate(ruleExit, fmt.Sprintf("%s ended itself with code %d: %s", m.plan.name, end.Code, excerpt(end.Detail)))
+		r.violate(RuleExit, fmt.Sprintf("%s ended itself with code %d: %s", m.plan.name, end.Code, excerpt(end.Detail)))
 	}
 	r.bootSoon(m, restartAfter)
 }

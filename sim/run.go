@@ -251,14 +251,14 @@ const outstandingShown = 5
 
 // judgeLiveness checks, when the time for recovery is over, that the cluster works again.
 func (r *run) judgeLiveness(missing []workload.Missing) {
-	r.checked[ruleDrains]++
+	r.checked[RuleDrains]++
 	if !r.work.Drained() {
 		text := fmt.Sprintf("%v after the faults ended, queues %s are not drained; %d acknowledged messages were never received",
 			r.result.RecoveredAfter, orNone(r.work.Undrained()), len(missing))
 		for _, m := range missing[:min(len(missing), outstandingShown)] {
 			text += fmt.Sprintf("; %+v", m)
 		}
-		r.violate(ruleDrains, text)
+		r.violate(RuleDrains, text)
 		return
 	}
 	sends := map[string]bool{}
@@ -271,9 +271,9 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 		if q.Exempt || !slices.ContainsFunc(r.scenario.Workload.Producers, func(p workload.Producer) bool { return p.Queue == q.Name }) {
 			continue
 		}
-		r.checked[ruleSendsAgain]++
+		r.checked[RuleSendsAgain]++
 		if !sends[q.Name] {
-			r.violate(ruleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
+			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
 		}
 	}
 }

@@ -56,11 +56,12 @@ func (l *Link) Heal() {
 	}
 }
 
-// SetDelay makes everything take that much longer, from now on. Bytes stay in order.
-func (l *Link) SetDelay(d time.Duration) {
+// AddDelay makes everything take that much longer, from now on; a negative delay takes an earlier one back. Bytes stay in
+// order.
+func (l *Link) AddDelay(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.delay = d
+	l.delay += d
 }
 
 // Counts returns what has happened so far.
@@ -105,8 +106,8 @@ func (l *Link) pass(bytes int, done <-chan struct{}) bool {
 	}
 }
 
-// isCut tells whether nothing passes now.
-func (l *Link) isCut() bool {
+// IsCut tells whether nothing passes now.
+func (l *Link) IsCut() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.cuts > 0

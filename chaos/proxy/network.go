@@ -119,7 +119,7 @@ func (n *Network) open(near *net.TCPConn, route Route) *connection {
 		return nil
 	}
 	there, back := n.Link(from, to), n.Link(to, from)
-	if there.isCut() || back.isCut() {
+	if there.IsCut() || back.IsCut() {
 		// The handshake does not come through. Who waits for it gives up, or is reset when the cut is over.
 		closed := make(chan struct{}) // never: Close of the network heals all links
 		_ = there.pass(0, closed) && back.pass(0, closed)
@@ -223,7 +223,7 @@ func (n *Network) Close() {
 		c.reset()
 	}
 	for _, l := range links {
-		for l.isCut() {
+		for l.IsCut() {
 			l.Heal()
 		}
 	}

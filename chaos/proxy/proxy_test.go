@@ -239,7 +239,7 @@ func TestADelayKeepsOrder(t *testing.T) {
 	near, far := p.connect()
 	link := p.Link("a", "b")
 	const delay = 80 * time.Millisecond
-	link.SetDelay(delay)
+	link.AddDelay(delay)
 	start := time.Now()
 	send(t, near, "late")
 	expect(t, far, "late")
@@ -247,7 +247,7 @@ func TestADelayKeepsOrder(t *testing.T) {
 	require.EqualValues(t, 4, link.Counts().Delayed)
 	send(t, near, "first,")
 	require.Eventually(t, func() bool { return link.Counts().Delayed == 10 }, patience, time.Millisecond)
-	link.SetDelay(0)
+	link.AddDelay(-delay)
 	send(t, near, "second")
 	expect(t, far, "first,second")
 }
