@@ -36,7 +36,7 @@ type member struct {
 	refuse      bool          // its data folder is an old one: it must refuse to serve
 	refused     bool          // and it has
 	accepted    bool          // the metadata hosts have accepted the process of now
-	rejoining   *active       // the fault that made it rejoin, until it has
+	rejoining   []*active     // the faults that made it rejoin, until it has
 
 	// Of the process of now: why it may end.
 	killed, asked *active                   // by which fault; shutdown asks all

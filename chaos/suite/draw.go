@@ -27,6 +27,8 @@ const (
 // Plan is what a seed decides. It is the scenario of a run as the simulator has it, with the faults that can happen here.
 type Plan struct {
 	sim.Scenario
+	// Proof is how long producers go on after the faults have ended, to show that sends work again.
+	Proof time.Duration
 	// Only are the kinds that were allowed; all if empty.
 	Only []string
 	// Failpoints says that the plan needs a binary that has them.
@@ -49,7 +51,7 @@ func Draw(seed uint64, duration time.Duration, only []string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Only: only, Scenario: sim.Scenario{
+	p := &Plan{Only: only, Proof: proofTime, Scenario: sim.Scenario{
 		Name: "chaos", Seed: seed, Topology: topology(), FaultyPhase: duration, Recovery: recoveryTime,
 		Workload: workload.Draw(world.Stream(seed, "chaos/workload"), workload.DefaultRate),
 	}}

@@ -23,9 +23,9 @@ const (
 // beginWipe kills a process and takes its data folder away; the next one rejoins. That it did is known from its log.
 func beginWipe(r *run, a *active) {
 	for _, m := range a.on {
-		r.hold(m)
 		r.steps.Go(func() {
-			defer r.release(m)
+			r.folders.Lock()
+			defer r.folders.Unlock()
 			if err := r.lose(m, a); err != nil {
 				r.fail(err)
 			}
@@ -33,10 +33,10 @@ func beginWipe(r *run, a *active) {
 	}
 }
 
-// lose moves the data folder of a host away. The host must be held.
+// lose moves the data folder of a host away and starts the host on an empty one. The caller holds folders.
 func (r *run) lose(m *member, a *active) error {
-	r.folders.Lock()
-	defer r.folders.Unlock()
+	r.hold(m)
+	defer r.release(m)
 	if err := r.killAndAwait(m); err != nil {
 		return err
 	}
@@ -49,7 +49,8 @@ func (r *run) lose(m *member, a *active) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.rejoin, m.rejoining = true, a
+	m.rejoin, m.accepted = true, false
+	m.rejoining = append(m.rejoining, a)
 	r.momentLocked("operator", m.name+" gets an empty data folder and rejoins", m.name)
 	return nil
 }
@@ -79,10 +80,9 @@ func beginOldFolder(r *run, a *active) {
 }
 
 func (r *run) returnOldFolder(m *member, a *active) error {
-	r.hold(m)
-	err := r.lose(m, &active{silent: true})
-	r.release(m)
-	if err != nil {
+	r.folders.Lock() // until the host has its present folder back
+	defer r.folders.Unlock()
+	if err := r.lose(m, &active{silent: true}); err != nil {
 		return err
 	}
 	if !r.await(acceptTimeout, func() bool { return m.accepted }) {
@@ -90,8 +90,6 @@ func (r *run) returnOldFolder(m *member, a *active) error {
 	}
 	r.hold(m)
 	defer r.release(m)
-	r.folders.Lock()
-	defer r.folders.Unlock()
 	own := filepath.Join(r.dir, m.name)
 	lost, aside := filepath.Join(r.dir, lostFolder, m.name), filepath.Join(r.dir, lostFolder, m.name+"-present")
 	if _, err := os.Stat(lost); err != nil {

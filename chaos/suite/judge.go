@@ -47,7 +47,7 @@ func (r *run) judgeLiveness(missing []workload.Missing, healed time.Duration) {
 		}
 		r.count(sim.RuleSendsAgain, 1)
 		if !sends[q.Name] {
-			r.violate(sim.RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
+			r.violate(sim.RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, r.plan.Proof))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,33 +33,47 @@ func Tidy(dir string) error {
 	return errors.Join(errs...)
 }
 
-// ErrorLines returns the lines of level ERROR in the logs of a run, host by host, each with its host's name; at most max, and
+// errorLinesShown is how many lines of the logs are printed after a failure; the timeline has all of them.
+const errorLinesShown = 10
+
+// WriteErrorLines writes the first lines of level ERROR in the logs of a run in order of time, each with its host's name, and
 // how many there are.
-func ErrorLines(dir string, max int) (lines []string, all int, err error) {
+func WriteErrorLines(w io.Writer, dir string) error {
+	var lines []string
 	for _, name := range servers() {
-		file, err := os.Open(filepath.Join(dir, logsFolder, name+".log"))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		of, err := errorLines(filepath.Join(dir, logsFolder, name+".log"))
 		if err != nil {
-			return nil, 0, err
+			return fmt.Errorf("read the log of %s: %w", name, err)
 		}
-		scanner := bufio.NewScanner(file)
-		scanner.Buffer(nil, lineBytesMax)
-		for scanner.Scan() {
-			if !strings.Contains(scanner.Text(), " level=ERROR ") {
-				continue
-			}
-			if all++; len(lines) < max {
-				lines = append(lines, name+": "+scanner.Text())
-			}
-		}
-		if err := errors.Join(scanner.Err(), file.Close()); err != nil {
-			return nil, 0, fmt.Errorf("read the log of %s: %w", name, err)
-		}
+		lines = append(lines, of...)
 	}
-	return lines, all, nil
+	slices.Sort(lines) // each begins with its time
+	_, err := fmt.Fprintf(w, "\n%d lines of level ERROR in the logs\n", len(lines))
+	for _, line := range lines[:min(len(lines), errorLinesShown)] {
+		_, writeErr := fmt.Fprintln(w, excerpt(line))
+		err = errors.Join(err, writeErr)
+	}
+	return err
 }
 
 // lineBytesMax bounds a line of a log.
 const lineBytesMax = 1 << 20
+
+func errorLines(path string) (lines []string, err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	scanner := bufio.NewScanner(file)
+	scanner.Buffer(nil, lineBytesMax)
+	for scanner.Scan() {
+		if strings.Contains(scanner.Text(), " level=ERROR ") {
+			lines = append(lines, scanner.Text())
+		}
+	}
+	return lines, scanner.Err()
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chasqui/chaos/proxy"
@@ -44,7 +45,7 @@ const (
 const (
 	// startTimeout bounds the first start of the cluster.
 	startTimeout = 90 * time.Second
-	// proofTime is how long producers go on after the faults have ended, to show that sends work again.
+	// proofTime is Plan.Proof of plans that are drawn.
 	proofTime = 15 * time.Second
 	// emptyTime is how much longer it may take until the clients know that the queues are empty.
 	emptyTime = 45 * time.Second
@@ -80,6 +81,7 @@ type run struct {
 	steps   sync.WaitGroup // of faults that take several
 	later   sync.WaitGroup // everything else
 	folders sync.Mutex     // held while data folders are moved
+	stood   atomic.Int64   // nanoseconds that the machine stood still
 
 	mu       sync.Mutex // guards the fields below and the members
 	members  []*member  // the list itself does not change
@@ -95,12 +97,10 @@ type run struct {
 	happened map[sim.FaultKind]int
 	checked  map[string]int
 	exits    int
-	// errorLines counts lines of level ERROR in the logs.
-	errorLines int
 }
 
 // Run carries out a plan. An error means that the suite failed; what the product did wrong is in the result.
-func Run(ctx context.Context, plan *Plan, options Options) (*sim.Result, error) {
+func Run(ctx context.Context, plan *Plan, options Options) (*Result, error) {
 	r := &run{
 		plan: plan, options: options, result: &sim.Result{Scenario: &plan.Scenario, Real: true, Sorts: ownKinds},
 		routes: map[string]string{}, injected: map[sim.FaultKind]int{}, happened: map[sim.FaultKind]int{}, checked: map[string]int{},
@@ -126,7 +126,15 @@ func Run(ctx context.Context, plan *Plan, options Options) (*sim.Result, error) 
 	if err := r.judge(); err != nil {
 		return nil, err
 	}
-	return r.result, nil
+	return &Result{Result: r.result, Stood: time.Duration(r.stood.Load())}, nil
+}
+
+// Result is what a run has shown.
+type Result struct {
+	*sim.Result
+	// Stood is how long the machine stood still: it was suspended, or had other work. What had to happen in time was given that
+	// time again.
+	Stood time.Duration
 }
 
 // prepare makes folders, finds a free network and starts the proxies.
@@ -180,6 +188,7 @@ func (r *run) findNetwork() error {
 // phases lets the run happen: start, faults, recovery, and a while to settle.
 func (r *run) phases() error {
 	r.later.Go(r.follow)
+	r.later.Go(r.watchMachine)
 	r.options.Progress(fmt.Sprintf("starting %d processes in %s", len(servers()), r.dir))
 	for _, m := range r.members {
 		if m.tail != nil {
@@ -198,12 +207,13 @@ func (r *run) phases() error {
 	r.heal()
 	healed := r.now()
 	r.options.Progress("the faults are over: everything acknowledged must drain")
-	r.sleepUntil(healed + proofTime)
+	stood := r.stood.Load() // what the machine takes from here on is given back
+	r.within(healed, stood, r.plan.Proof, func() bool { return false })
 	r.work.StopProducing()
-	r.awaitDrained(healed + r.plan.Recovery)
+	r.within(healed, stood, r.plan.Recovery, r.work.Drained)
 	missing := r.work.Outstanding()
 	if len(missing) == 0 && !r.work.Drained() {
-		r.awaitDrained(healed + r.plan.Recovery + emptyTime)
+		r.within(healed, stood, r.plan.Recovery+emptyTime, r.work.Drained)
 	}
 	r.result.RecoveredAfter = r.now() - healed
 	r.judgeLiveness(missing, healed)
@@ -264,9 +274,33 @@ func (r *run) startClients() error {
 	return nil
 }
 
-// awaitDrained waits until the queues are drained, at most until a time of the run.
-func (r *run) awaitDrained(until time.Duration) {
-	r.await(until-r.now(), r.work.Drained)
+// within waits until a condition holds, at most for a while from a time of the run on, not counting what the machine has stood
+// still since stood was taken.
+func (r *run) within(from time.Duration, stood int64, d time.Duration, condition func() bool) {
+	for !condition() && r.ctx.Err() == nil && r.now()-time.Duration(r.stood.Load()-stood) < from+d {
+		time.Sleep(looksEvery)
+	}
+}
+
+const (
+	// pulseEvery is how often the suite looks whether it runs, and stillAfter the pause that shows that the machine does not
+	// give it time: a suspended virtual machine, or other work.
+	pulseEvery = 100 * time.Millisecond
+	stillAfter = time.Second
+)
+
+// watchMachine measures how long the machine stands still. Nobody can keep promises about time then.
+func (r *run) watchMachine() {
+	for last := time.Now(); r.ctx.Err() == nil; {
+		time.Sleep(pulseEvery)
+		if gap := time.Since(last); gap > stillAfter {
+			r.stood.Add(int64(gap))
+			r.mu.Lock()
+			r.momentLocked("log", fmt.Sprintf("level=WARN the machine stood still for %v", gap.Round(time.Millisecond)))
+			r.mu.Unlock()
+		}
+		last = time.Now()
+	}
 }
 
 // stopAll ends clients, processes and proxies. Processes must end in order.

@@ -18,20 +18,22 @@ type Summary struct {
 	Build   Build       `json:"build"`
 	// FaultsMs is how long faults went on, TotalMs the whole run, RecoveredMs the time from the end of the faults until
 	// everything had drained.
-	FaultsMs    int64           `json:"faults_ms"`
-	TotalMs     int64           `json:"total_ms"`
-	RecoveredMs int64           `json:"recovered_ms"`
-	Operations  int             `json:"operations"`
-	Requests    int             `json:"requests"`
-	Retries     int             `json:"retries"`
-	Failed      int             `json:"failed"`
-	Unknown     int             `json:"unknown"`
-	Deliveries  int             `json:"deliveries"`
-	Faults      []FaultTotal    `json:"faults"`
-	Rules       []sim.RuleCount `json:"rules"`
-	Violations  []sim.Violation `json:"violations"`
-	Replay      string          `json:"replay"`
-	Kept        string          `json:"kept"`
+	FaultsMs    int64 `json:"faults_ms"`
+	TotalMs     int64 `json:"total_ms"`
+	RecoveredMs int64 `json:"recovered_ms"`
+	// StoodMs is how long the machine stood still.
+	StoodMs    int64           `json:"stood_ms"`
+	Operations int             `json:"operations"`
+	Requests   int             `json:"requests"`
+	Retries    int             `json:"retries"`
+	Failed     int             `json:"failed"`
+	Unknown    int             `json:"unknown"`
+	Deliveries int             `json:"deliveries"`
+	Faults     []FaultTotal    `json:"faults"`
+	Rules      []sim.RuleCount `json:"rules"`
+	Violations []sim.Violation `json:"violations"`
+	Replay     string          `json:"replay"`
+	Kept       string          `json:"kept"`
 }
 
 // FaultTotal counts one kind of fault.
@@ -42,10 +44,10 @@ type FaultTotal struct {
 }
 
 // Summarise adds a result up. kept is the folder with all that is known of it, replay the command that runs the plan again.
-func Summarise(r *sim.Result, build Build, replay, kept string) *Summary {
+func Summarise(r *Result, build Build, replay, kept string) *Summary {
 	s := &Summary{
 		Seed: r.Scenario.Seed, Verdict: r.Verdict(), Build: build, FaultsMs: r.Scenario.FaultyPhase.Milliseconds(),
-		TotalMs: r.VirtualTime.Milliseconds(), RecoveredMs: r.RecoveredAfter.Milliseconds(),
+		TotalMs: r.VirtualTime.Milliseconds(), RecoveredMs: r.RecoveredAfter.Milliseconds(), StoodMs: r.Stood.Milliseconds(),
 		Operations: len(r.History), Requests: r.Stats.Requests, Retries: r.Stats.Retries, Deliveries: r.Stats.Deliveries,
 		Faults: []FaultTotal{}, Rules: r.Checked, Violations: r.Violations, Replay: replay, Kept: kept,
 	}
@@ -89,6 +91,9 @@ func (s *Summary) Write(w io.Writer) error {
 	fmt.Fprintf(w, "\nseed %d: %s; %v of faults, %v in all; real processes%s\n", s.Seed, s.Verdict, ms(s.FaultsMs), ms(s.TotalMs).Round(time.Second), with)
 	fmt.Fprintf(w, "%d operations (%d failed, %d of unknown outcome) in %d requests, %d of them retries; %d messages delivered; drained %v after the faults\n\n",
 		s.Operations, s.Failed, s.Unknown, s.Requests, s.Retries, s.Deliveries, ms(s.RecoveredMs).Round(time.Millisecond))
+	if s.StoodMs > 0 {
+		fmt.Fprintf(w, "the machine stood still for %v: others use it, or it was suspended\n\n", ms(s.StoodMs).Round(time.Millisecond))
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FAULT\tORDERED\tHAPPENED\t\tRULE\tCHECKED")
 	for i := range max(len(s.Faults), len(s.Rules)) {

@@ -101,15 +101,15 @@ func (r *run) line(m *member, line string) {
 	}
 	r.lineAt = 0
 	switch {
-	case strings.Contains(line, "level=ERROR"):
-		r.errorLines++
 	case strings.Contains(line, acceptedLine):
 		m.accepted = true
 		if m.refuse {
 			r.violateLocked(RuleRefused, m.name+" was accepted with a data folder that another has replaced")
 		}
-	case strings.Contains(line, rejoinedLine) && m.rejoining != nil:
-		r.happenLocked(m.rejoining)
+	case strings.Contains(line, rejoinedLine):
+		for _, a := range m.rejoining {
+			r.happenLocked(a)
+		}
 		m.rejoining = nil
 	case strings.Contains(line, slowLine):
 		if a := m.failpoints[sim.SlowDisk]; a != nil {

@@ -117,9 +117,9 @@ func (f *flags) run(ctx context.Context) (int, error) {
 }
 
 // show keeps what a run has shown and prints it: its story if it failed, and the summary.
-func (f *flags) show(result *sim.Result, build suite.Build, dir string) error {
+func (f *flags) show(result *suite.Result, build suite.Build, dir string) error {
 	replay := f.replay(build)
-	if err := report.Write(dir, result, replay); err != nil {
+	if err := report.Write(dir, result.Result, replay); err != nil {
 		return err
 	}
 	summary := suite.Summarise(result, build, replay, dir)
@@ -131,7 +131,7 @@ func (f *flags) show(result *sim.Result, build suite.Build, dir string) error {
 	if result.Verdict() == sim.Pass {
 		return summary.Write(os.Stdout)
 	}
-	return errors.Join(report.Story(os.Stdout, result, replay), summary.Write(os.Stdout))
+	return errors.Join(report.Story(os.Stdout, result.Result, replay), suite.WriteErrorLines(os.Stdout, dir), summary.Write(os.Stdout))
 }
 
 // replay is the command that carries out the same plan again.
