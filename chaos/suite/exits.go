@@ -77,7 +77,7 @@ func (m *member) reason(exit, words string) (reason *active, excused bool) {
 		case strings.Contains(words, writeErrorText):
 			reason = failpoint(sim.WriteError)
 		case strings.Contains(words, "the disk hangs"):
-			if reason = failpoint(sim.HungDisk, sim.SlowDisk); reason == nil && m.paused {
+			if reason = failpoint(sim.HungDisk, SlowSync); reason == nil && m.paused {
 				return nil, true // who was stopped cannot tell that from a disk that was
 			}
 		}

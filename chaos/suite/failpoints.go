@@ -54,7 +54,7 @@ func terms(f *sim.Fault) (name, terms string) {
 		return diskWrite, fmt.Sprintf("1*return(%q)", writeErrorText)
 	case sim.HungDisk:
 		return diskSync, fmt.Sprintf("1*sleep(%d)", hungMs)
-	case sim.SlowDisk:
+	case SlowSync:
 		return diskSync, fmt.Sprintf("%d%%sleep(%d)", slowPercent, f.Arg)
 	case FailpointBoot:
 		return failpoints[f.Arg-1], fmt.Sprintf("%d*off->1*panic", bootPasses)

@@ -12,6 +12,7 @@ import (
 const (
 	KillAll       sim.FaultKind = "kill-all"
 	OldFolder     sim.FaultKind = "old-folder"
+	SlowSync      sim.FaultKind = "slow-sync"
 	FailpointAt   sim.FaultKind = "failpoint-panic"
 	FailpointBoot sim.FaultKind = "failpoint-at-start"
 )
@@ -20,6 +21,7 @@ const (
 var ownKinds = []sim.FaultSort{
 	{Kind: KillAll, Says: "all processes are killed at once"},
 	{Kind: OldFolder, Says: "a backend that has rejoined is started on the data folder that it had lost: it must be refused"},
+	{Kind: SlowSync, Says: "three of ten syncs of a host's journal take Arg milliseconds longer"},
 	{Kind: FailpointAt, Says: "a process panics the next time it comes to a durable boundary, failpoint number Arg"},
 	{Kind: FailpointBoot, Says: "a process is killed and panics at a durable boundary soon after its start, failpoint number Arg"},
 }
@@ -56,7 +58,7 @@ func init() {
 		{kind: sim.FsyncError, failpoints: true, lasts: true, draw: (*drawer).withFolder, begin: beginFailpoint, lift: liftFailpoint},
 		{kind: sim.WriteError, failpoints: true, lasts: true, draw: (*drawer).withFolder, begin: beginFailpoint, lift: liftFailpoint},
 		{kind: sim.HungDisk, failpoints: true, lasts: true, draw: (*drawer).withFolder, begin: beginFailpoint, lift: liftFailpoint},
-		{kind: sim.SlowDisk, failpoints: true, lasts: true, draw: func(d *drawer, f *sim.Fault) { d.withFolder(f); f.Arg = d.between(550, 1500) }, begin: beginFailpoint, lift: liftFailpoint},
+		{kind: SlowSync, failpoints: true, lasts: true, draw: func(d *drawer, f *sim.Fault) { d.withFolder(f); f.Arg = d.between(550, 1500) }, begin: beginFailpoint, lift: liftFailpoint},
 		{kind: FailpointAt, failpoints: true, lasts: true, draw: (*drawer).failpoint, begin: beginFailpoint, lift: liftFailpoint},
 		{kind: FailpointBoot, failpoints: true, draw: (*drawer).failpoint, begin: beginFailpointBoot},
 	}

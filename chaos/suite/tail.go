@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"chasqui/sim"
 )
 
 // tailEvery is how often logs are read.
@@ -112,7 +110,7 @@ func (r *run) line(m *member, line string) {
 		}
 		m.rejoining = nil
 	case strings.Contains(line, slowLine):
-		if a := m.failpoints[sim.SlowDisk]; a != nil {
+		if a := m.failpoints[SlowSync]; a != nil {
 			r.happenLocked(a)
 		}
 	}
