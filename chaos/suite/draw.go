@@ -40,6 +40,9 @@ func topology() sim.Topology {
 	return sim.Topology{Balancers: 2, Frontends: 2, Metadata: 3, Backends: 3, Clients: 2, Zones: 1, Slots: 4, SegmentBytes: 1 << 20}
 }
 
+// NewSeed returns a seed that nobody has chosen. It is short, for people write it down.
+func NewSeed() uint64 { return 1 + uint64(rand.Uint32()) }
+
 // Draw makes the plan of a seed: faults for the given time, every kind that only allows (all if empty) at least once if the
 // time is long enough. Within the promises: one backend and one metadata host may lose their folders, and always the same
 // ones, so that never two hosts of a role have forgotten something at a time.

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"strings"
@@ -84,7 +83,7 @@ func main() {
 // run carries out one plan and returns the exit code.
 func (f *flags) run(ctx context.Context) (int, error) {
 	if f.Seed == 0 {
-		f.Seed = uint64(rand.Uint32())
+		f.Seed = suite.NewSeed()
 	}
 	plan, err := suite.Draw(f.Seed, f.Duration, f.Only)
 	if err != nil {
