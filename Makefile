@@ -20,7 +20,7 @@ run: build ## build, then run the whole system in one process on 127.0.0.1:9324
 test: ## run all tests, those that kill real processes included
 	go test $$(go list ./... | grep -v /chaos)
 	@# By themselves, because they measure how soon a cluster is back; never from the cache, which does not see the binary.
-	go test -count=1 ./chaos/...
+	go test -count=1 -p 1 ./chaos/...
 
 fmt: ## format all Go files
 	gofmt -w .
