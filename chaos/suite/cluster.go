@@ -96,7 +96,7 @@ func (r *run) launch(m *member) {
 	if a := m.bootFault; a != nil {
 		name, what := terms(&a.Fault)
 		env = append(env, "GO_FAILPOINTS="+name+"="+what)
-		m.failpoints[FailpointBoot], m.bootFault = a, nil
+		m.failpoints[a.Kind], m.bootFault = a, nil
 	}
 	env = append(env, "GO_FAILPOINTS_HTTP="+r.layout.own(m.name, failpointPort))
 	child := supervisor.Child{

@@ -18,8 +18,10 @@ const (
 	firstFault             = 2 * time.Second
 	gapMin, gapMax         = 2 * time.Second, 7 * time.Second
 	lastingMin, lastingMax = 300 * time.Millisecond, 10 * time.Second
-	recoveryTime           = 60 * time.Second
-	leaderChance           = 0.5
+	// noPeerMin is longer than a balancer waits before it takes its silent peer for dead.
+	noPeerMin    = 2500 * time.Millisecond
+	recoveryTime = 60 * time.Second
+	leaderChance = 0.5
 	// DurationMin lets at least one fault begin and end, DurationMax bounds a history that must fit into memory.
 	DurationMin, DurationMax = 5 * time.Second, 12 * time.Hour
 )
@@ -129,10 +131,10 @@ func (d *drawer) withFolder(f *sim.Fault) {
 	f.On = []string{d.pick(slices.Concat(hostsOf(backendRole), hostsOf(backendRole), hostsOf(metadataRole)))}
 }
 
-// failpoint is a host with a data folder, and a place in its code.
-func (d *drawer) failpoint(f *sim.Fault) {
+// failpoint is a host with a data folder, and a place in its code: one of a range of failpoints.
+func (d *drawer) failpoint(f *sim.Fault, first, last int64) {
 	d.withFolder(f)
-	f.Arg = d.between(1, int64(len(failpoints)))
+	f.Arg = d.between(first, last)
 }
 
 // sides draws the two sides of a fault between hosts: one host against all, a leader against the other backends (clients still

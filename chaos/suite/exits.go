@@ -68,7 +68,7 @@ func (m *member) reason(exit, words string) (reason *active, excused bool) {
 		return m.asked, m.asked != nil
 	case exitPanic:
 		if strings.Contains(words, "failpoint panic") {
-			reason = failpoint(FailpointAt, FailpointBoot)
+			reason = failpoint(FailpointAt, FailpointBoot, FailpointRejoin)
 		}
 	case exitFailed:
 		switch {

@@ -34,6 +34,13 @@ var failpoints = []string{
 	replicationPackage + "replication/beforeRejoinMarkRemoval",
 }
 
+// Which of them are passed at any time, by every process soon after its start, and only by one that rejoins.
+const (
+	anytimeFirst, anytimeLast = 1, 8
+	bootFirst, bootLast       = 2, 5
+	rejoinFirst, rejoinLast   = 9, 10
+)
+
 const (
 	syncErrorText  = "failpoint: the disk does not sync"
 	writeErrorText = "failpoint: the disk does not write"

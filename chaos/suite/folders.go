@@ -20,7 +20,8 @@ const (
 	looksEvery = 20 * time.Millisecond
 )
 
-// beginWipe kills a process and takes its data folder away; the next one rejoins. That it did is known from its log.
+// beginWipe kills a process and takes its data folder away; the next one rejoins. That it did is known from its log, or from
+// its end if it is to end on the way.
 func beginWipe(r *run, a *active) {
 	for _, m := range a.on {
 		r.steps.Go(func() {
@@ -50,7 +51,11 @@ func (r *run) lose(m *member, a *active) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.rejoin, m.accepted = true, false
-	m.rejoining = append(m.rejoining, a)
+	if a.Kind == FailpointRejoin {
+		m.bootFault = a
+	} else {
+		m.rejoining = append(m.rejoining, a)
+	}
 	r.momentLocked("operator", m.name+" gets an empty data folder and rejoins", m.name)
 	return nil
 }

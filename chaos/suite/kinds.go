@@ -10,11 +10,13 @@ import (
 
 // The kinds of faults that only real processes have. The others are those of the simulator that can happen here, too.
 const (
-	KillAll       sim.FaultKind = "kill-all"
-	OldFolder     sim.FaultKind = "old-folder"
-	SlowSync      sim.FaultKind = "slow-sync"
-	FailpointAt   sim.FaultKind = "failpoint-panic"
-	FailpointBoot sim.FaultKind = "failpoint-at-start"
+	KillAll   sim.FaultKind = "kill-all"
+	OldFolder sim.FaultKind = "old-folder"
+	SlowSync  sim.FaultKind = "slow-sync"
+	// Failpoints at which processes panic: at any time, soon after their start, and while they rejoin.
+	FailpointAt     sim.FaultKind = "failpoint-panic"
+	FailpointBoot   sim.FaultKind = "failpoint-at-start"
+	FailpointRejoin sim.FaultKind = "failpoint-at-rejoin"
 )
 
 // ownKinds says what the kinds are that the simulator does not have.
@@ -23,6 +25,7 @@ var ownKinds = []sim.FaultSort{
 	{Kind: OldFolder, Says: "a backend that has rejoined is started on the data folder that it had lost: it must be refused"},
 	{Kind: SlowSync, Says: "three of ten syncs of a host's journal take Arg milliseconds longer"},
 	{Kind: FailpointAt, Says: "a process panics the next time it comes to a durable boundary, failpoint number Arg"},
+	{Kind: FailpointRejoin, Says: "a process dies and loses its data folder, and the next one panics at a durable boundary while it rejoins, failpoint number Arg"},
 	{Kind: FailpointBoot, Says: "a process is killed and panics at a durable boundary soon after its start, failpoint number Arg"},
 }
 
@@ -48,7 +51,7 @@ func init() {
 		{kind: sim.Lag, lasts: true, draw: func(d *drawer, f *sim.Fault) { f.On, f.Arg = d.target(), d.between(2, 150) }, begin: beginLag, lift: liftLag},
 		{kind: sim.ResetAll, draw: func(d *drawer, f *sim.Fault) { f.On = d.target() }, begin: beginReset},
 		{kind: sim.HalfOpen, lasts: true, draw: func(d *drawer, f *sim.Fault) { f.On = d.target() }, begin: beginForget, lift: liftForget},
-		{kind: sim.NoPeer, lasts: true, draw: func(*drawer, *sim.Fault) {}, begin: beginNoPeer, lift: liftCut},
+		{kind: sim.NoPeer, lasts: true, draw: func(_ *drawer, f *sim.Fault) { f.For = max(f.For, noPeerMin) }, begin: beginNoPeer, lift: liftCut},
 		{kind: sim.Kill, draw: func(d *drawer, f *sim.Fault) { f.On = d.target() }, begin: beginKill},
 		{kind: KillAll, draw: func(*drawer, *sim.Fault) {}, begin: beginKillAll},
 		{kind: sim.Stop, lasts: true, draw: func(d *drawer, f *sim.Fault) { f.On = d.target() }, begin: beginStop, lift: liftStop},
@@ -59,8 +62,9 @@ func init() {
 		{kind: sim.WriteError, failpoints: true, lasts: true, draw: (*drawer).withFolder, begin: beginFailpoint, lift: liftFailpoint},
 		{kind: sim.HungDisk, failpoints: true, lasts: true, draw: (*drawer).withFolder, begin: beginFailpoint, lift: liftFailpoint},
 		{kind: SlowSync, failpoints: true, lasts: true, draw: func(d *drawer, f *sim.Fault) { d.withFolder(f); f.Arg = d.between(550, 1500) }, begin: beginFailpoint, lift: liftFailpoint},
-		{kind: FailpointAt, failpoints: true, lasts: true, draw: (*drawer).failpoint, begin: beginFailpoint, lift: liftFailpoint},
-		{kind: FailpointBoot, failpoints: true, draw: (*drawer).failpoint, begin: beginFailpointBoot},
+		{kind: FailpointAt, failpoints: true, lasts: true, draw: func(d *drawer, f *sim.Fault) { d.failpoint(f, anytimeFirst, anytimeLast) }, begin: beginFailpoint, lift: liftFailpoint},
+		{kind: FailpointBoot, failpoints: true, draw: func(d *drawer, f *sim.Fault) { d.failpoint(f, bootFirst, bootLast) }, begin: beginFailpointBoot},
+		{kind: FailpointRejoin, failpoints: true, draw: func(d *drawer, f *sim.Fault) { f.On, f.Arg = d.victim(), d.between(rejoinFirst, rejoinLast) }, begin: beginWipe},
 	}
 }
 

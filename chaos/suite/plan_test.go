@@ -48,15 +48,18 @@ func TestPlansStayWithinThePromises(t *testing.T) {
 			for _, name := range slices.Concat(f.On, f.And) {
 				require.True(t, slices.Contains(hosts(), name) || name == vipHolder || strings.HasPrefix(name, leaderPrefix), name)
 			}
-			if f.Kind == sim.Wipe || f.Kind == OldFolder {
+			if f.Kind == sim.Wipe || f.Kind == OldFolder || f.Kind == FailpointRejoin {
 				role := roleOf(f.On[0])
 				require.Len(t, f.On, 1)
 				require.True(t, loses[role] == "" || loses[role] == f.On[0], "two %s hosts lose their folders", role)
 				loses[role] = f.On[0]
 			}
-			if f.Kind == FailpointAt || f.Kind == FailpointBoot {
-				name, _ := terms(&f)
-				require.Contains(t, failpoints, name)
+			if k.failpoints {
+				name, what := terms(&f)
+				require.True(t, slices.Contains(failpoints, name) || name == diskSync || name == diskWrite, name)
+				require.NotEmpty(t, what)
+				require.Equal(t, f.Kind == FailpointRejoin, strings.Contains(name, "Rejoin"), name)
+				require.True(t, f.Kind != FailpointBoot || strings.HasPrefix(name, walPackage), name)
 			}
 		}
 		require.Len(t, seen, len(kinds), "three minutes have room for every kind")
