@@ -76,6 +76,7 @@ type run struct {
 	ctx         context.Context
 	cancel      context.CancelFunc
 	followUntil chan struct{}
+	healedAt    time.Duration // when the last fault had ended
 
 	threads sync.WaitGroup // of clients
 	steps   sync.WaitGroup // of faults that take several
@@ -206,6 +207,7 @@ func (r *run) phases() error {
 	r.sleepUntil(r.plan.FaultyPhase)
 	r.heal()
 	healed := r.now()
+	r.healedAt = healed
 	r.options.Progress("the faults are over: everything acknowledged must drain")
 	stood := r.stood.Load() // what the machine takes from here on is given back
 	r.within(healed, stood, r.plan.Proof, func() bool { return false })
