@@ -6,7 +6,7 @@ FAILPOINT_CTL = go run github.com/pingcap/failpoint/failpoint-ctl@$$(go list -m 
 RACED := ./node/... ./backend/... ./metadata/... ./frontend/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fmt lint wasm race failpoints check bench sim-build sim bugs bench-sim
+.PHONY: help build run test fmt lint wasm race failpoints check bench sim-build sim bugs bench-sim chaos-build chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ run: build ## build, then run the whole system in one process on 127.0.0.1:9324
 test: ## run all tests, those that kill real processes included
 	go test $$(go list ./... | grep -v /chaos)
 	@# By themselves, because they measure how soon a cluster is back; never from the cache, which does not see the binary.
-	go test -count=1 ./chaos/...
+	go test -count=1 -p 1 ./chaos/...
 
 fmt: ## format all Go files
 	gofmt -w .
@@ -40,8 +40,8 @@ race: ## run the tests of the parts with the race detector
 failpoints: ## end processes at the failpoints of the journal, on a rewritten copy of the tree
 	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
 	cp -R go.mod go.sum node "$$copy"; \
-	$(FAILPOINT_CTL) enable "$$copy/node/wal"; \
-	cd "$$copy"; go vet -tags failpoint ./node/wal; \
+	$(FAILPOINT_CTL) enable "$$copy/node/wal" "$$copy/node/replication"; \
+	cd "$$copy"; go vet -tags failpoint ./node/wal ./node/replication; \
 	go test -tags failpoint -run Failpoint ./node/wal
 
 sim-build: ## build the simulator, and the product's binary for it, with failpoints; CHECKED=1: with wazero as it is
@@ -63,6 +63,18 @@ bugs: sim-build ## plant known bugs in the product and show that the simulator f
 
 bench-sim: sim-build ## measure the simulator
 	bin/sim bench
+
+chaos-build: ## build the chaos suite, and the product with failpoints: RACE=1 with the race detector
+	go build $(if $(RACE),-race) -o bin/chaos ./cmd/chaos
+	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	cp -R go.mod go.sum backend cmd frontend metadata node "$$copy"; rm -rf "$$copy/cmd/bench" "$$copy/cmd/chaos" "$$copy/cmd/sim"; \
+	$(FAILPOINT_CTL) enable "$$copy/node/wal" "$$copy/node/replication"; \
+	out=$$(pwd)/bin/chasqui-chaos; cd "$$copy"; go build $(if $(RACE),-race) -buildvcs=false -tags failpoint -o "$$out" ./cmd/chasqui
+
+# SEED is drawn if it is left out; DURATION is how long faults go on; ONLY=KIND,... allows only those kinds.
+DURATION ?= 3m
+chaos: chaos-build ## break a cluster of real processes: make chaos SEED=7 DURATION=30m RACE=1 ONLY=cut,kill
+	bin/chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 check: lint wasm race failpoints test ## everything that must pass, with the race detector
 

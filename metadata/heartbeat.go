@@ -17,6 +17,9 @@ type HeartbeatInfo struct {
 	// PID and StartedMs (ms since 1970) describe its process, for operators.
 	PID       int
 	StartedMs int64
+	// Accepted says that this process was accepted before. Until then only a metadata host that is certain to know the
+	// latest registrations may accept it: one that lags would accept a data folder that has been replaced.
+	Accepted bool
 	// Groups has the state of every slot replica on the host; Group is the slot's number.
 	Groups []replication.Status
 }
@@ -26,7 +29,7 @@ type Standing uint8
 
 const (
 	// StandingPending: the host is not registered yet, because the metadata hosts have no leader or are about to do it;
-	// or its data folder is about to replace the one that is registered.
+	// or its data folder is about to replace the one that is registered, or this metadata host cannot be certain.
 	StandingPending Standing = 1
 	// StandingAccepted: the host is registered.
 	StandingAccepted Standing = 2
@@ -68,10 +71,11 @@ const (
 // EncodeMsgpack writes the heartbeat.
 func (h *HeartbeatInfo) EncodeMsgpack(e *msgpack.Encoder) error {
 	w := codec.NewWriter(e)
-	w.Fields(4)
+	w.Fields(5)
 	w.Record(&h.Host)
 	w.Int(int64(h.PID))
 	w.Int(h.StartedMs)
+	w.Bool(h.Accepted)
 	w.Fields(len(h.Groups))
 	for i := range h.Groups {
 		writeGroup(w, &h.Groups[i])
@@ -82,10 +86,11 @@ func (h *HeartbeatInfo) EncodeMsgpack(e *msgpack.Encoder) error {
 // DecodeMsgpack reads what EncodeMsgpack wrote.
 func (h *HeartbeatInfo) DecodeMsgpack(d *msgpack.Decoder) error {
 	r := codec.NewReader(d)
-	r.Fields(4)
+	r.Fields(5)
 	r.Record(&h.Host)
 	h.PID = int(r.Int())
 	h.StartedMs = r.Int()
+	h.Accepted = r.Bool()
 	h.Groups = make([]replication.Status, r.List(catalog.SlotsMax))
 	for i := range h.Groups {
 		readGroup(r, &h.Groups[i])

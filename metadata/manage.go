@@ -10,8 +10,9 @@ import (
 )
 
 // heartbeat takes note of a backend host and tells it what the catalog thinks of it. Every metadata host does so, so
-// that any of them can tell who leads a slot.
-func (s *Server) heartbeat(body []byte) ([]byte, error) {
+// that any of them can tell who leads a slot. A process that was not accepted before is accepted after a barrier only: here
+// the catalog may be old, and its host's data folder replaced since.
+func (s *Server) heartbeat(ctx context.Context, body []byte) ([]byte, error) {
 	var info HeartbeatInfo
 	if err := rpc.Decode(body, &info); err != nil {
 		return nil, badRequest(err)
@@ -22,6 +23,13 @@ func (s *Server) heartbeat(body []byte) ([]byte, error) {
 	}
 	first := s.liveness.hear(info, s.host.Clock.Now())
 	known, standing := s.standing(&info.Host)
+	if standing == StandingAccepted && !info.Accepted {
+		if s.barrier(ctx) == nil {
+			known, standing = s.standing(&info.Host)
+		} else {
+			standing = StandingPending // by us; the host asks the others as well, and again
+		}
+	}
 	answer := HeartbeatAnswer{Standing: standing, Topology: *s.topology()}
 	switch {
 	case standing == StandingRefused:

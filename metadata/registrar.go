@@ -95,6 +95,7 @@ func (r *Registrar) send(ctx context.Context, address string) (*HeartbeatAnswer,
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	info := r.info()
+	info.Accepted = r.Accepted()
 	body, err := r.caller.Call(ctx, address, methodHeartbeat, rpc.Encode(&info))
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func (s *Server) answer(ctx context.Context, method rpc.Method, body []byte) ([]
 	case methodListQueues:
 		return s.listQueues(ctx, body)
 	case methodHeartbeat:
-		return s.heartbeat(body)
+		return s.heartbeat(ctx, body)
 	case methodTopology:
 		return rpc.Encode(s.topology()), nil
 	case methodStatus:

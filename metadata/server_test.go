@@ -98,6 +98,35 @@ func TestAFolderIsReplaced(t *testing.T) {
 	})
 }
 
+// A metadata host that lags does not know yet that a folder was replaced. It must not accept a process that comes with the
+// old one: the process would serve, and vote, until another metadata host refuses it.
+func TestAMetadataHostThatLagsAcceptsNobodyNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		c.ready()
+		lost, next := backendHost(1), backendHost(1)
+		next.Incarnation, next.RejoinMs = 999, 5000
+		c.set(func() { c.leader = 2 })
+		require.NoError(t, c.servers[2].replica.ReadBarrier(t.Context()))
+		require.Equal(t, StandingAccepted, c.servers[2].mustBeat(t, lost).Standing, "it leads, and knows")
+		c.set(func() { c.leader = 0 })
+		require.Equal(t, StandingPending, c.servers[2].mustBeat(t, lost).Standing, "it may not know")
+		c.servers[0].mustBeat(t, next)
+		synctest.Wait()
+		require.Equal(t, StandingAccepted, c.servers[0].mustBeat(t, next).Standing)
+		require.Equal(t, StandingPending, c.servers[2].mustBeat(t, lost).Standing)
+		require.Equal(t, StandingRefused, c.servers[0].mustBeat(t, lost).Standing)
+
+		// A process that was accepted before needs no barrier with every heartbeat.
+		info := HeartbeatInfo{Host: lost, Accepted: true}
+		body, err := c.Call(t.Context(), metaAddress(2), methodHeartbeat, rpc.Encode(&info))
+		require.NoError(t, err)
+		var answer HeartbeatAnswer
+		require.NoError(t, rpc.Decode(body, &answer))
+		require.Equal(t, StandingAccepted, answer.Standing)
+	})
+}
+
 func TestSlotLeaderIsThatOfTheHighestTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, nil)

@@ -35,7 +35,7 @@ func TestRecords(t *testing.T) {
 		{&queueKey{account: "1", name: "q"}, new(queueKey)},
 		{&listRequest{account: "1", prefix: "p", after: "a", limit: 7}, new(listRequest)},
 		{&listAnswer{names: []string{"a", "b"}, more: true}, new(listAnswer)},
-		{&HeartbeatInfo{Host: backendHost(1), PID: 1, StartedMs: 2, Groups: []replication.Status{group, digested, group}}, new(HeartbeatInfo)},
+		{&HeartbeatInfo{Host: backendHost(1), PID: 1, StartedMs: 2, Accepted: true, Groups: []replication.Status{group, digested, group}}, new(HeartbeatInfo)},
 		{&HeartbeatAnswer{Standing: StandingRefused, Message: "why", Topology: topology}, new(HeartbeatAnswer)},
 		{&topology, new(Topology)},
 		{&status, new(Status)},

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/node/virtual/abi"
+	"chasqui/sim/witness"
 	"chasqui/sim/world"
 )
 
@@ -15,8 +16,9 @@ func testRun() *run {
 	s := SteadyScenario()
 	r := &run{
 		scenario: s, result: &Result{Scenario: s}, cuts: map[[2]int]int{}, happened: map[FaultKind]int{}, injected: map[FaultKind]int{},
-		checked: map[string]int{}, leaders: map[string]leadership{},
+		checked: map[string]int{},
 	}
+	r.witness = witness.New(observer{r})
 	r.buildWorld()
 	return r
 }

@@ -130,7 +130,7 @@ func (r *run) ended(m *member, end world.End) {
 		m.disk.Crash(r.random, disk.EverythingKept)
 	}
 	m.line = nil
-	r.lostLeaders(m)
+	r.witness.Ended(m.plan.name)
 	switch end.Crash {
 	case world.CrashKill, world.CrashPower:
 		how := "is killed"
@@ -162,7 +162,7 @@ func (r *run) ended(m *member, end world.End) {
 		m.rejoin = true
 	case end.Code == exitError && m.troubled:
 	default:
-		r.violate(ruleExit, fmt.Sprintf("%s ended itself with code %d: %s", m.plan.name, end.Code, excerpt(end.Detail)))
+		r.violate(RuleExit, fmt.Sprintf("%s ended itself with code %d: %s", m.plan.name, end.Code, excerpt(end.Detail)))
 	}
 	r.bootSoon(m, restartAfter)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chasqui/sim/disk"
+	"chasqui/sim/witness"
 	"chasqui/sim/world"
 )
 
@@ -36,7 +37,8 @@ func TestOnlyEndsWithAReasonAreExcused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := SteadyScenario()
-			r := &run{scenario: s, result: &Result{Scenario: s}, happened: map[FaultKind]int{}, leaders: map[string]leadership{}}
+			r := &run{scenario: s, result: &Result{Scenario: s}, happened: map[FaultKind]int{}}
+			r.witness = witness.New(observer{r})
 			r.buildWorld()
 			m := r.member("backend-1")
 			m.asked, m.troubled = c.asked, c.troubled

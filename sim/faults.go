@@ -155,7 +155,7 @@ func (r *run) resolve(names []string) []*member {
 		var m *member
 		switch group, isLeader := strings.CutPrefix(name, leaderPrefix); {
 		case isLeader:
-			m = r.member(r.leaders[group].host)
+			m = r.member(r.witness.Leader(group))
 		case name == vipHolder:
 			if holders := r.world.Holders(vip); len(holders) > 0 {
 				m = r.member(holders[len(holders)-1].Name())

@@ -98,7 +98,7 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 		require.True(t, slices.ContainsFunc(first.Happened, func(c FaultCount) bool { return c.Kind == kind }), "%s did not happen", kind)
 	}
 	for _, rule := range []string{
-		"one-leader-per-term", "equal-state", "journal-verifies", "impossible-answer", ruleDrains, ruleSendsAgain,
+		"one-leader-per-term", "equal-state", "journal-verifies", "impossible-answer", RuleDrains, RuleSendsAgain,
 		string(linearizability.Lost), string(linearizability.FIFOOrder), string(linearizability.Invented),
 	} {
 		require.True(t, slices.ContainsFunc(first.Checked, func(c RuleCount) bool { return c.Rule == rule && c.Number > 0 }), "%s judged nothing", rule)

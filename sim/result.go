@@ -25,10 +25,10 @@ const (
 
 // Rules that are judged while a run goes on, besides those of package linearizability.
 const (
-	ruleDrains     = "drains"
-	ruleSendsAgain = "sends-again"
-	ruleExit       = "unexpected-exit"
-	ruleAnswer     = "impossible-answer"
+	RuleDrains     = "drains"
+	RuleSendsAgain = "sends-again"
+	RuleExit       = "unexpected-exit"
+	RuleAnswer     = "impossible-answer"
 )
 
 // Result is what a run has shown.
@@ -54,6 +54,10 @@ type Result struct {
 	StoryCut int // moments beyond momentsMax
 	// Hosts are the names of all hosts in the order of the topology.
 	Hosts []string
+	// Real says that it was no simulation: real processes, in real time. VirtualTime is that time then, and there is no hash.
+	Real bool
+	// Sorts are the kinds of faults of the run that the simulator does not have.
+	Sorts []FaultSort
 }
 
 // FaultCount and RuleCount are counts by name, in order of names.
@@ -79,8 +83,8 @@ func (r *Result) Verdict() Verdict {
 	verdict := Liveness
 	for _, v := range r.Violations {
 		switch v.Rule {
-		case ruleDrains, ruleSendsAgain:
-		case ruleExit:
+		case RuleDrains, RuleSendsAgain:
+		case RuleExit:
 			return Crashed
 		default:
 			verdict = Safety
@@ -112,12 +116,15 @@ func (r *run) judge() {
 		res.Hosts = append(res.Hosts, m.plan.name)
 	}
 	for _, text := range r.work.Violations() {
-		r.violate(ruleAnswer, text)
+		r.violate(RuleAnswer, text)
 	}
-	r.checked[ruleAnswer] = res.Stats.Requests
+	r.checked[RuleAnswer] = res.Stats.Requests
 	r.verifyJournals()
 	r.judgeHistory()
 	r.probes()
+	for rule, number := range r.witness.Checked() {
+		r.checked[rule] += number
+	}
 	for _, kind := range sortedKeys(r.injected) {
 		res.Injected = append(res.Injected, FaultCount{kind, r.injected[kind]})
 	}
@@ -129,25 +136,31 @@ func (r *run) judge() {
 	}
 }
 
-// judgeHistory has the history judged by rules that know nothing of the product.
-func (r *run) judgeHistory() {
+// HistoryOptions is what the rules for histories must know of a scenario's run: how far clocks were from true time, and
+// whether everything had drained in the end.
+func (s *Scenario) HistoryOptions(clockBound time.Duration, drained bool) linearizability.Options {
 	options := linearizability.Options{
-		ClockBound: r.scenario.clockBound(),
-		Drained:    r.work.Drained(),
+		ClockBound: clockBound,
+		Drained:    drained,
 		// chasqui promises more of standard queues than SQS does.
 		StrictStandard: true,
 		Queues:         map[string]linearizability.Queue{},
 	}
-	if len(r.scenario.Faults) > 0 {
-		options.Disturbed = []linearizability.Span{{To: int64(r.scenario.FaultyPhase + disturbedAfter)}}
+	if len(s.Faults) > 0 {
+		options.Disturbed = []linearizability.Span{{To: int64(s.FaultyPhase + disturbedAfter)}}
 	}
-	for _, q := range r.scenario.Workload.Queues {
+	for _, q := range s.Workload.Queues {
 		options.Queues[q.Name] = linearizability.Queue{
 			Delay: time.Duration(q.DelaySeconds) * time.Second, Partitions: q.Partitions, DeduplicatesPerGroup: q.DedupPerGroup,
 			Undrained: q.Exempt,
 		}
 	}
-	verdict := linearizability.Check(r.result.History, options)
+	return options
+}
+
+// judgeHistory has the history judged by rules that know nothing of the product.
+func (r *run) judgeHistory() {
+	verdict := linearizability.Check(r.result.History, r.scenario.HistoryOptions(r.scenario.clockBound(), r.work.Drained()))
 	for _, rule := range linearizability.Rules() {
 		r.checked[string(rule)] += verdict.Checked[rule]
 	}

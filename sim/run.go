@@ -9,6 +9,7 @@ import (
 
 	"chasqui/linearizability"
 	"chasqui/sim/wasi"
+	"chasqui/sim/witness"
 	"chasqui/sim/workload"
 	"chasqui/sim/world"
 )
@@ -58,9 +59,7 @@ type run struct {
 	injected map[FaultKind]int
 	happened map[FaultKind]int
 	checked  map[string]int
-	leaders  map[string]leadership
-	terms    map[term]string
-	digests  map[place]digest
+	witness  *witness.Witness
 	ticked   int64
 	healed   bool
 	over     bool
@@ -93,8 +92,8 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	r := &run{
 		scenario: scenario, program: program, options: options, result: &Result{Scenario: scenario},
 		cuts: map[[2]int]int{}, injected: map[FaultKind]int{}, happened: map[FaultKind]int{}, checked: map[string]int{},
-		leaders: map[string]leadership{}, terms: map[term]string{}, digests: map[place]digest{},
 	}
+	r.witness = witness.New(observer{r})
 	started := time.Now()
 	r.buildWorld()
 	defer r.world.Close()
@@ -258,14 +257,14 @@ const outstandingShown = 5
 
 // judgeLiveness checks, when the time for recovery is over, that the cluster works again.
 func (r *run) judgeLiveness(missing []workload.Missing) {
-	r.checked[ruleDrains]++
+	r.checked[RuleDrains]++
 	if !r.work.Drained() {
 		text := fmt.Sprintf("%v after the faults ended, queues %s are not drained; %d acknowledged messages were never received",
 			r.result.RecoveredAfter, orNone(r.work.Undrained()), len(missing))
 		for _, m := range missing[:min(len(missing), outstandingShown)] {
 			text += fmt.Sprintf("; %+v", m)
 		}
-		r.violate(ruleDrains, text)
+		r.violate(RuleDrains, text)
 		return
 	}
 	sends := map[string]bool{}
@@ -278,9 +277,9 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 		if q.Exempt || !slices.ContainsFunc(r.scenario.Workload.Producers, func(p workload.Producer) bool { return p.Queue == q.Name }) {
 			continue
 		}
-		r.checked[ruleSendsAgain]++
+		r.checked[RuleSendsAgain]++
 		if !sends[q.Name] {
-			r.violate(ruleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
+			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
 		}
 	}
 }

@@ -168,13 +168,6 @@ func TestAHuntPassesOverWhatCannotShow(t *testing.T) {
 	}
 }
 
-func TestLogLinesAreTakenApart(t *testing.T) {
-	require.Equal(t, map[string]string{"time": "2026-01-01T00:00:00Z", "level": "INFO", "msg": "leads", "group": "slot-1", "term": "3", "what": `a "b" c`},
-		logFields(`time=2026-01-01T00:00:00Z level=INFO msg=leads group=slot-1 term=3 what="a \"b\" c"`))
-	require.Empty(t, logFields("goroutine 1 [running]:"))
-	require.Equal(t, map[string]string{"a": "1"}, logFields(`a=1 b="broken`))
-}
-
 func TestTheClockBoundAddsUp(t *testing.T) {
 	s := SteadyScenario()
 	s.Faults = []Fault{

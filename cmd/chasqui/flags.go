@@ -26,9 +26,10 @@ type commands struct {
 
 // global are the flags of every command.
 type global struct {
-	Config   string     `help:"YAML file with flags: at the top level, or below the command's name." placeholder:"FILE" type:"path"`
-	LogLevel slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
-	Pprof    string     `help:"Address for Go's profiler (/debug/pprof); off if empty. Give it to nobody you do not trust." placeholder:"ADDR"`
+	Config       string     `help:"YAML file with flags: at the top level, or below the command's name." placeholder:"FILE" type:"path"`
+	LogLevel     slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
+	LocalAddress string     `help:"IP address that connections to other hosts come from, on a machine with several; the system chooses if empty." placeholder:"IP"`
+	Pprof        string     `help:"Address for Go's profiler (/debug/pprof); off if empty. Give it to nobody you do not trust." placeholder:"ADDR"`
 
 	stdout, stderr io.Writer
 }

@@ -13,7 +13,7 @@ import (
 
 // openHost returns this machine as a host.
 func openHost(g *global, name, data string) (node.Host, error) {
-	host, err := real.New(real.Options{Name: name, DataDir: data, LogLevel: g.LogLevel, LogOutput: g.stderr})
+	host, err := real.New(real.Options{Name: name, DataDir: data, LocalAddress: g.LocalAddress, LogLevel: g.LogLevel, LogOutput: g.stderr})
 	if errors.Is(err, fs.ErrPermission) {
 		return node.Host{}, fmt.Errorf("data folder %s is not writable: %w", data, err)
 	}

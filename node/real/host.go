@@ -26,6 +26,9 @@ type Options struct {
 	// DataDir is the folder that becomes Host.Disk; it is made if it does not exist. Empty means no disk: Host.Disk is
 	// nil.
 	DataDir string
+	// LocalAddress is the IP address that the host's connections come from, on a machine that has several; empty leaves it
+	// to the system.
+	LocalAddress string
 	// LogLevel is the least level that is logged; the zero value is slog.LevelInfo.
 	LogLevel slog.Level
 	// LogOutput receives the log as lines of text; nil means the standard error output.
@@ -40,6 +43,10 @@ func New(opts Options) (node.Host, error) {
 	if opts.Name == "" {
 		return node.Host{}, errors.New("a host needs a name")
 	}
+	local, err := localAddress(opts.LocalAddress)
+	if err != nil {
+		return node.Host{}, err
+	}
 	output := opts.LogOutput
 	if output == nil {
 		output = os.Stderr
@@ -47,7 +54,7 @@ func New(opts Options) (node.Host, error) {
 	host := node.Host{
 		Name:    opts.Name,
 		Clock:   clock{},
-		Network: network{},
+		Network: network{local: local},
 		Random:  random{},
 		Log:     slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: opts.LogLevel})).With("host", opts.Name),
 		Tasks:   node.NewTasks(context.Background()),

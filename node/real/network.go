@@ -15,7 +15,9 @@ import (
 const keepAlive = 15 * time.Second
 
 // network is TCP. Nagle's algorithm is off (Go's default): frames are coalesced by those who write them.
-type network struct{}
+type network struct {
+	local *net.TCPAddr // that connections come from; nil leaves it to the system
+}
 
 var _ node.Network = network{}
 
@@ -30,7 +32,22 @@ func (network) Listen(address string) (net.Listener, error) {
 }
 
 // Dial connects to address by TCP, until ctx ends.
-func (network) Dial(ctx context.Context, address string) (net.Conn, error) {
+func (n network) Dial(ctx context.Context, address string) (net.Conn, error) {
 	dialer := net.Dialer{KeepAlive: keepAlive}
+	if n.local != nil {
+		dialer.LocalAddr = n.local
+	}
 	return dialer.DialContext(ctx, "tcp", address)
+}
+
+// localAddress reads Options.LocalAddress.
+func localAddress(ip string) (*net.TCPAddr, error) {
+	if ip == "" {
+		return nil, nil
+	}
+	parsed := net.ParseIP(ip)
+	if parsed == nil {
+		return nil, fmt.Errorf("local address %q is not an IP address", ip)
+	}
+	return &net.TCPAddr{IP: parsed}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 
+	"github.com/pingcap/failpoint"
+
 	"chasqui/node/identity"
 )
 
@@ -36,6 +38,7 @@ func (r *Replica) storeMark(mark rejoinMark) error {
 	e.u64(mark.heardTerm)
 	e.u64(mark.index)
 	e.u32(crc32.Checksum(e.b, castagnoli))
+	failpoint.Inject("replication/beforeRejoinMark", nil)
 	return identity.WriteFile(r.node.host.Disk, r.markName(), e.b)
 }
 
@@ -67,6 +70,7 @@ func (r *Replica) loadMark() (mark rejoinMark, found bool, err error) {
 
 // removeMark is durable on return.
 func (r *Replica) removeMark() error {
+	failpoint.Inject("replication/beforeRejoinMarkRemoval", nil)
 	if err := r.node.host.Disk.Remove(r.markName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

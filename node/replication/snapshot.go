@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/raft"
+	"github.com/pingcap/failpoint"
 
 	"chasqui/node"
 )
@@ -469,6 +470,7 @@ func (k *snapshotSink) finish() error {
 	if err := errors.Join(k.append(trailer[:]), k.writeBlock()); err != nil {
 		return fmt.Errorf("write end of snapshot %s: %w", k.id, err)
 	}
+	failpoint.Inject("replication/beforeSnapshotSync", nil)
 	if err := k.file.Sync(); err != nil {
 		return fmt.Errorf("sync snapshot %s: %w", k.id, err)
 	}
@@ -476,9 +478,11 @@ func (k *snapshotSink) finish() error {
 		return err
 	}
 	temporary, final := path.Join(k.store.dir, k.id+temporarySuffix), path.Join(k.store.dir, k.id)
+	failpoint.Inject("replication/beforeSnapshotRename", nil)
 	if err := k.store.host.Disk.Rename(temporary, final); err != nil {
 		return fmt.Errorf("rename snapshot %s: %w", k.id, err)
 	}
+	failpoint.Inject("replication/beforeSnapshotDirSync", nil)
 	if err := k.store.host.Disk.SyncDir(k.store.dir); err != nil {
 		return fmt.Errorf("sync snapshot folder: %w", err)
 	}

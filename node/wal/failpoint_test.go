@@ -101,6 +101,8 @@ func TestDeathAtAFailpointLosesNothing(t *testing.T) {
 		{"wal/afterWrite", []int{0, 1, 2, 50, 100}},
 		{"wal/beforeSync", []int{0, 1, 2, 50, 100}},
 		{"wal/afterSync", []int{0, 1, 2, 50, 100}},
+		{"wal/beforeDiskWrite", []int{0, 1, 2, 50, 100}},
+		{"wal/beforeDiskSync", []int{0, 1, 2, 50, 100}},
 	} {
 		for _, passes := range c.passes {
 			t.Run(fmt.Sprintf("%s after %d", c.point, passes), func(t *testing.T) {

@@ -67,6 +67,41 @@ func TestFailedWriteOrSyncIsFinal(t *testing.T) {
 	}
 }
 
+// TestTheHostEndsBeforeAnybodySeesTheFailure holds the end of the host up: until then no caller may be told, for raft panics
+// at what it is told, and the process would end with that instead.
+func TestTheHostEndsBeforeAnybodySeesTheFailure(t *testing.T) {
+	disk := memdisk.New()
+	host := hostOn(t, disk)
+	ending, goOn := make(chan error), make(chan struct{})
+	host.Fail = func(err error) {
+		ending <- err
+		<-goOn
+	}
+	j, err := Open(host, testDir, smallConfig())
+	require.NoError(t, err)
+	diskError := errors.New("medium error")
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpSync {
+			return diskError
+		}
+		return nil
+	})
+	told := make(chan error, 2)
+	go func() { told <- j.Group(1).SetHardState(HardState{Term: 1}) }()
+	require.ErrorIs(t, <-ending, diskError)
+	go func() { // another part of the journal fails meanwhile
+		j.poison(errors.New("another error"))
+		told <- j.poisoned()
+	}()
+	require.NoError(t, j.poisoned())
+	require.Empty(t, told)
+	close(goOn)
+	for range 2 {
+		require.ErrorIs(t, <-told, diskError, "the first cause stays")
+	}
+	require.NoError(t, j.Close())
+}
+
 // TestRecoveryHardensWhatItFinds has a sync fail: the system goes on showing the bytes, and a later sync of the file says
 // nothing of them. What a restarted process finds and shows to others must survive a power cut all the same.
 func TestRecoveryHardensWhatItFinds(t *testing.T) {

@@ -30,8 +30,9 @@ type Journal struct {
 	close   sync.Once
 	closed  error // of Close; written once inside close
 
-	poisonMu sync.Mutex // guards cause
-	cause    error
+	poisonMu sync.Mutex // guards the fields below
+	failing  bool       // poison is under way or done
+	cause    error      // set when it is done
 
 	mu       sync.RWMutex // guards everything below; nothing blocks while it is held
 	index    *index
@@ -175,19 +176,24 @@ func (j *Journal) Pinned() []uint32 {
 	return slices.Compact(groups)
 }
 
-// poison makes the journal fail for good and ends the host. The first cause stays.
+// poison ends the host, and makes the journal fail for good if the host goes on. The first cause stays; who comes later waits
+// for it. Nobody sees the failure before the host was ended: raft panics at an error of its stable store, and an operator
+// would find a stack of Go code instead of what happened.
 func (j *Journal) poison(cause error) {
 	j.poisonMu.Lock()
-	first := j.cause == nil
-	if first {
-		j.cause = cause
-		close(j.dead)
-	}
+	first := !j.failing
+	j.failing = true
 	j.poisonMu.Unlock()
-	if first {
-		j.host.Log.Error("journal is poisoned", "dir", j.dir, "error", cause)
-		j.host.Fail(fmt.Errorf("journal %s: %w", j.dir, cause))
+	if !first {
+		<-j.dead
+		return
 	}
+	j.host.Log.Error("journal is poisoned", "dir", j.dir, "error", cause)
+	j.host.Fail(fmt.Errorf("journal %s: %w", j.dir, cause))
+	j.poisonMu.Lock()
+	j.cause = cause
+	j.poisonMu.Unlock()
+	close(j.dead)
 }
 
 // poisoned returns the error of every call after poison, nil before.

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pingcap/failpoint"
@@ -238,10 +239,7 @@ func (w *writer) writeFrame(s *segment, end int64) error {
 
 // write writes to a segment or poisons the journal.
 func (w *writer) write(s *segment, bytes []byte, offset int64) error {
-	_, err := w.watch.do("a write to "+s.name, func() error {
-		_, err := s.file.WriteAt(bytes, offset)
-		return err
-	})
+	_, err := w.watch.do("a write to "+s.name, func() error { return writeSegment(s, bytes, offset) })
 	if err != nil {
 		w.journal.poison(fmt.Errorf("write %d bytes to %s at %d: %w", len(bytes), s.name, offset, err))
 	}
@@ -251,7 +249,7 @@ func (w *writer) write(s *segment, bytes []byte, offset int64) error {
 // sync makes a segment durable or poisons the journal.
 func (w *writer) sync(s *segment) error {
 	failpoint.Inject("wal/beforeSync", nil)
-	elapsed, err := w.watch.do("a sync of "+s.name, s.file.Sync)
+	elapsed, err := w.watch.do("a sync of "+s.name, func() error { return syncSegment(s) })
 	failpoint.Inject("wal/afterSync", nil)
 	if err != nil {
 		w.journal.poison(fmt.Errorf("sync %s: %w", s.name, err))
@@ -266,6 +264,27 @@ func (w *writer) sync(s *segment) error {
 	w.journal.stats.LastSync = elapsed
 	w.journal.stats.MaxSync = max(w.journal.stats.MaxSync, elapsed)
 	return nil
+}
+
+// writeSegment and syncSegment are the disk as the writer sees it. Their failpoints stand for the disk: a sleep is a slow
+// or a hung one, a returned text the error of a broken one.
+func writeSegment(s *segment, bytes []byte, offset int64) error {
+	failpoint.Inject("wal/beforeDiskWrite", func(value failpoint.Value) {
+		if text, ok := value.(string); ok {
+			failpoint.Return(errors.New(text))
+		}
+	})
+	_, err := s.file.WriteAt(bytes, offset)
+	return err
+}
+
+func syncSegment(s *segment) error {
+	failpoint.Inject("wal/beforeDiskSync", func(value failpoint.Value) {
+		if text, ok := value.(string); ok {
+			failpoint.Return(errors.New(text))
+		}
+	})
+	return s.file.Sync()
 }
 
 // publish makes the durable frame visible to readers.

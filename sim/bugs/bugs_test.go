@@ -85,7 +85,7 @@ func packages(bugs []string) []string {
 	return slices.Compact(all)
 }
 
-func build(overlay string, packages []string) (string, error) {
+func compile(overlay string, packages []string) (string, error) {
 	// Without optimisation it takes half of the time, and the compiler finds the same mistakes.
 	c := exec.Command("go", append([]string{"build", "-gcflags=-N -l", "-overlay", overlay}, packages...)...)
 	c.Dir = moduleDir
@@ -117,7 +117,7 @@ func TestEveryBugFitsAndCompiles(t *testing.T) {
 	for _, batch := range batches {
 		overlay, err := Overlay(moduleDir, t.TempDir(), batch...)
 		require.NoError(t, err)
-		output, err := build(overlay, packages(batch))
+		output, err := compile(overlay, packages(batch))
 		require.NoError(t, err, "%v:\n%s", batch, output)
 	}
 }
@@ -135,7 +135,7 @@ func TestTheOverlayCounts(t *testing.T) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(file, append(text, "\nvar _ = broken_on_purpose\n"...), 0o644))
-		output, err := build(overlay, packages([]string{name}))
+		output, err := compile(overlay, packages([]string{name}))
 		var failed *exec.ExitError
 		require.True(t, errors.As(err, &failed), "%v", err)
 		require.Contains(t, output, "broken_on_purpose")

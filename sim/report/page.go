@@ -125,6 +125,9 @@ func (f *facts) data(replay string) *data {
 		FaultyEnd: micros(r.Scenario.FaultyPhase), StoryCut: r.StoryCut,
 		Hosts: []row{}, Lives: []row{}, Reigns: []row{}, Holds: []row{}, Spans: []row{}, Notes: []row{}, Breaches: []row{}, Messages: []row{},
 	}
+	if r.Real {
+		d.Hash = "none, for the processes were real"
+	}
 	for _, h := range f.hosts {
 		d.Hosts = append(d.Hosts, row{h.name, h.role, h.zone})
 	}

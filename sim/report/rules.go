@@ -31,6 +31,8 @@ var ruleWords = map[string]string{
 	"impossible-answer":      "An answer must be one that a correct service can give.",
 	"one-leader-per-term":    "At most one host may lead a raft group in a term.",
 	"equal-state":            "All replicas must be in the same state at the same place of their log.",
+	"old-folder-refused":     "A backend with a data folder that another has replaced must not serve.",
+	"stops-in-order":         "A process that is asked to stop must end in order and in time.",
 	"journal-verifies":       "A journal on a disk that nothing was done to must be readable to its end.",
 	"one-vip-holder":         "Two balancers that can see each other must not both hold the virtual IP.",
 	"drained-gets-nothing":   "A frontend that has said that it is about to stop must get no new connections.",

@@ -64,7 +64,7 @@ func twoSided(kind sim.FaultKind) bool {
 // findSpans pairs the faults that the story tells of with the scenario's, and their begins with their ends.
 func (f *facts) findSpans() {
 	says := map[sim.FaultKind]string{}
-	for _, k := range sim.FaultKinds() {
+	for _, k := range append(sim.FaultKinds(), f.result.Sorts...) {
 		says[k.Kind] = k.Says
 	}
 	planned := map[string][]int{} // faults of the scenario that have not begun, by their texts

@@ -22,7 +22,7 @@ const (
 	lineTextMax    = 220 // bytes of other texts
 )
 
-// Story writes what happened in at most 25 lines of Markdown: what the cluster was, which rule broke, what was broken
+// Story writes what happened in at most 25 lines of Markdown, one more for real processes: what the cluster was, which rule broke, what was broken
 // before that and when, who led and who could reach whom, the operations that show it, and the command that replays it.
 func Story(w io.Writer, r *sim.Result, replay string) error {
 	if _, err := io.WriteString(w, gather(r).story(replay)); err != nil {
@@ -36,6 +36,9 @@ func (f *facts) story(replay string) string {
 	lines = append(lines, f.tellBreach()...)
 	lines = append(lines, f.tellFaults()...)
 	lines = append(lines, f.tellBeliefs()...)
+	if f.result.Real {
+		lines = append(lines, f.tellErrors())
+	}
 	lines = append(lines, f.tellOperations()...)
 	lines = append(lines, "## Replay: `"+oneLine(replay)+"`")
 	return strings.Join(lines, "\n") + "\n"
@@ -102,8 +105,12 @@ func (f *facts) course() string {
 			unknown++
 		}
 	}
-	text := fmt.Sprintf("The run: %s of virtual time, %s by %s (%d failed, %d of unknown outcome); %s, over at %s",
-		seconds(r.VirtualTime), count(len(r.History), "operation"), count(len(f.threads()), "client thread"), failed, unknown,
+	world := "virtual"
+	if r.Real {
+		world = "real"
+	}
+	text := fmt.Sprintf("The run: %s of %s time, %s by %s (%d failed, %d of unknown outcome); %s, over at %s",
+		seconds(r.VirtualTime), world, count(len(r.History), "operation"), count(len(f.threads()), "client thread"), failed, unknown,
 		count(len(f.spans), "fault"), seconds(r.Scenario.FaultyPhase))
 	if staying := f.staying(); staying != "" {
 		text += " but for " + staying
@@ -235,6 +242,25 @@ func (f *facts) tellBeliefs() []string {
 		lines = append(lines, "- No host is known to have led any group.")
 	}
 	return append(lines, "- "+f.tellReach())
+}
+
+// tellErrors tells the last error that a process logged before the breach became certain. Real processes meet what no fault of
+// the plan explains, and say so there.
+func (f *facts) tellErrors() string {
+	_, _, horizon := f.focus()
+	number, last := 0, note{}
+	for _, n := range f.notes {
+		if n.kind == "error" && n.at <= horizon {
+			number++
+			if n.at >= last.at {
+				last = n
+			}
+		}
+	}
+	if number == 0 {
+		return "- No process had logged an error."
+	}
+	return fmt.Sprintf("- %s logged until then; the last at %s: %s", count(number, "error was", "errors were"), seconds(last.at), shorten(last.text, lineTextMax))
 }
 
 // tellOperations says what the clients saw.

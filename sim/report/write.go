@@ -88,10 +88,14 @@ func writeFile(path string, mode os.FileMode, write func(w io.Writer) error) (er
 
 // script is replay.sh. Whatever comes from the run is in comments of one line each, which no text can leave.
 func (f *facts) script(replay string) string {
+	about := "A seed belongs to one binary: build the commit that the run was made with.\n" +
+		"# The hash of the run was " + fmt.Sprintf("%016x", f.result.Hash) + "; its scenario is in " + ConfigFile + ".\n"
+	if f.result.Real {
+		about = "The same seed gives the same plan of faults, in " + ConfigFile + "; what they meet is another moment each time.\n"
+	}
 	return "#!/bin/sh\n" +
 		"# " + oneLine(f.title()) + "\n" +
-		"# Run this from the root of the repository. A seed belongs to one binary: build the commit that the run was made with.\n" +
-		"# The hash of the run was " + fmt.Sprintf("%016x", f.result.Hash) + "; its scenario is in " + ConfigFile + ".\n" +
+		"# Run this from the root of the repository. " + about +
 		"set -e\n" +
 		replay + "\n"
 }
