@@ -130,7 +130,7 @@ func runScripts(t *testing.T, scripts []script) {
 			}
 			verdict := Check(h, s.options)
 			var broken []Rule
-			for _, rule := range Rules() {
+			for _, rule := range historyRules() {
 				if verdict.Found[rule] > 0 {
 					broken = append(broken, rule)
 				}

@@ -48,10 +48,13 @@ type Result struct {
 	// Injected and Happened count faults by kind: begun, and known to have had an effect.
 	Injected, Happened []FaultCount
 	// Checked counts how often each rule had something to judge.
-	Checked  []RuleCount
-	History  []linearizability.Operation
-	Story    []Moment
-	StoryCut int // moments beyond momentsMax
+	Checked []RuleCount
+	History []linearizability.Operation
+	// Judged is what the history was judged by, and Undecided the number of its windows that porcupine gave up on.
+	Judged    linearizability.Options
+	Undecided int
+	Story     []Moment
+	StoryCut  int // moments beyond momentsMax
 	// Hosts are the names of all hosts in the order of the topology.
 	Hosts []string
 }
@@ -129,13 +132,14 @@ func (r *run) judge() {
 	}
 }
 
-// judgeHistory has the history judged by rules that know nothing of the product.
+// judgeHistory has the history judged by rules and models that know nothing of the product.
 func (r *run) judgeHistory() {
 	options := linearizability.Options{
 		ClockBound: r.scenario.clockBound(),
 		Drained:    r.work.Drained(),
-		// chasqui promises more of standard queues than SQS does.
+		// chasqui promises more than SQS does.
 		StrictStandard: true,
+		StrictMetadata: true,
 		Queues:         map[string]linearizability.Queue{},
 	}
 	if len(r.scenario.Faults) > 0 {
@@ -147,9 +151,13 @@ func (r *run) judgeHistory() {
 			Undrained: q.Exempt,
 		}
 	}
-	verdict := linearizability.Check(r.result.History, options)
+	r.result.Judged = options
+	verdict := linearizability.Judge(r.result.History, options)
 	for _, rule := range linearizability.Rules() {
 		r.checked[string(rule)] += verdict.Checked[rule]
+	}
+	for _, undecided := range verdict.Undecided {
+		r.result.Undecided += undecided
 	}
 	for _, v := range verdict.Violations {
 		r.result.Violations = append(r.result.Violations, Violation{Rule: string(v.Rule), Text: v.Text, Operations: v.Operations})
