@@ -127,7 +127,7 @@ type Violation struct {
 // does not change the history. Judge does both.
 func Check(h []Operation, options Options) Verdict {
 	c := newChecker(h, options)
-	c.checkRules()
+	c.checkRules(checks)
 	c.sort()
 	return c.verdict
 }
@@ -145,24 +145,31 @@ func newChecker(h []Operation, options Options) *checker {
 	return c
 }
 
-// checkRules applies the rules over whole histories.
-func (c *checker) checkRules() {
+// checkRules applies rules over whole histories.
+func (c *checker) checkRules(checks []func(c *checker, q *queue)) {
 	if !c.wellFormed() {
 		return
 	}
 	c.index()
 	for _, q := range c.queues {
-		c.checkContent(q)
-		c.checkLoss(q)
-		c.checkDeduplication(q)
-		c.checkOrder(q)
-		c.checkHolds(q)
-		c.checkDeletes(q)
-		c.checkDelay(q)
-		c.checkCounts(q)
-		c.checkDeadLetters(q)
-		c.checkPolls(q) // after checkOrder, whose message groups it needs
+		for _, check := range checks {
+			check(c, q)
+		}
 	}
+}
+
+// checks apply the rules to one queue.
+var checks = []func(c *checker, q *queue){
+	(*checker).checkContent,
+	(*checker).checkLoss,
+	(*checker).checkDeduplication,
+	(*checker).checkOrder,
+	(*checker).checkHolds,
+	(*checker).checkDeletes,
+	(*checker).checkDelay,
+	(*checker).checkCounts,
+	(*checker).checkDeadLetters,
+	(*checker).checkPolls, // after checkOrder, whose message groups it needs
 }
 
 // resolution is that of the service's time stamps: cutting them to whole milliseconds may shorten a timeout by one.

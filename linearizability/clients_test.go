@@ -279,7 +279,7 @@ func validHistory(seed uint64) ([]Operation, Options) {
 	fresh("orders.fifo", 10, 0)
 	fresh("later.fifo", 6, 4)
 	options := Options{
-		ClockBound: time.Duration(w.bound), Drained: true, StrictStandard: true,
+		ClockBound: time.Duration(w.bound), Drained: true, StrictStandard: true, StrictMetadata: true,
 		Queues: map[string]Queue{
 			"work":       {DeadLetter: "dead", MaxReceives: 3},
 			"later.fifo": {Delay: 4 * time.Second},
@@ -299,12 +299,22 @@ func validHistory(seed uint64) ([]Operation, Options) {
 		}
 	}
 	if seed%4 == 0 {
-		for _, q := range w.queues {
+		for i, q := range w.queues {
+			if i == 3 && seed%9 == 0 {
+				continue // it will be deleted, and what is not there cannot be purged
+			}
 			w.after(w.between(time.Second, 30*time.Second), func() { w.purge(PurgeQueue, q) })
 		}
 	}
 	if seed%9 == 0 {
 		w.after(w.between(time.Second, 30*time.Second), func() { w.purge(DeleteQueue, w.queues[3]) })
+	}
+	for _, queue := range []string{mortal, steady} {
+		record := &refRecord{}
+		for n := range 3 {
+			name := fmt.Sprintf("operator %d of %s", n, queue)
+			w.after(w.between(0, time.Second), func() { w.operate(name, queue, record) })
+		}
 	}
 	w.after(w.producing, func() { w.faults, w.draining = false, true })
 	w.run()

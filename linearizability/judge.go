@@ -25,23 +25,22 @@ const undecidedShare = 200
 // ReadJSONL and Recorder). Same history, same options, same verdict, byte for byte.
 func Judge(h []Operation, options Options) Verdict {
 	c := newChecker(h, options)
-	c.checkRules()
+	c.checkRules(checks)
 	if c.verdict.Found[MalformedHistory] == 0 {
-		c.checkModels()
+		c.checkModels(windowsOf(c.history, &c.options))
 	}
 	c.sort()
 	return c.verdict
 }
 
-// checkModels applies the models.
-func (c *checker) checkModels() {
+// checkModels applies the models to windows of the history.
+func (c *checker) checkModels(windows []window) {
 	accused := map[string]bool{} // queues that broken rules name an operation on
 	for _, v := range c.verdict.Violations {
 		for _, id := range v.Operations {
 			accused[c.history[id].Queue] = true
 		}
 	}
-	windows := windowsOf(c.history, &c.options)
 	given := 0
 	for i := range windows {
 		w := &windows[i]

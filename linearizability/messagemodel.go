@@ -48,10 +48,13 @@ type messageStep struct {
 	// optional says that the step may never come.
 	optional bool
 	message  int
-	hold     int // that begins or ends; -1 if it hides nothing
-	// receipt is the hold of the receive whose handle a delete or change used.
-	receipt int
-	takes   []taking
+	hold     int // that a send or a change begins; -1 if it hides nothing
+	// receipt is the hold of the receive whose handle a change used.
+	receipt  int
+	takes    []taking
+	removals []removal
+	// ending are the holds that end. Those that one receive began end together: it set one deadline.
+	ending bitset
 	// outOfOrder says that an answer listed messages of a group in another order than that of their numbers.
 	outOfOrder bool
 	text       string
@@ -67,6 +70,9 @@ type taking struct {
 	// later are the holds of receives of the message that counted as many receives or more.
 	later bitset
 }
+
+// removal is a message that a delete names, and the hold of the receive whose handle it used.
+type removal struct{ message, receipt int }
 
 // messageModel is the specification of one window.
 type messageModel struct {
@@ -126,12 +132,7 @@ func (m *messageModel) certain(s messageState, step *messageStep) (messageState,
 	case stepTake:
 		return m.take(s, step)
 	case stepRemove:
-		// The handle must be that of the message's holder, where that is promised. What is gone stays gone.
-		if held := s.latest.has(step.receipt) && !s.active.both(m.holdsOf[i]).empty(); live && m.fifo && !held {
-			return s, false
-		}
-		s.gone, s.active = s.gone.with(bit(i)), s.active.without(m.holdsOf[i])
-		return s, true
+		return m.remove(s, step)
 	case stepHide:
 		if !live || (m.fifo && !s.latest.has(step.receipt)) {
 			return s, false
@@ -141,10 +142,10 @@ func (m *messageModel) certain(s messageState, step *messageStep) (messageState,
 		s.gone, s.forgotten, s.active = s.stored, s.stored, bitset{}
 		return s, true
 	case stepHoldEnds:
-		if !s.begun.has(step.hold) {
+		if !step.ending.without(s.begun).empty() {
 			return s, false
 		}
-		s.active = s.active.without(bit(step.hold))
+		s.active = s.active.without(step.ending)
 		return s, true
 	case stepForget:
 		if !s.stored.has(i) {
@@ -209,6 +210,20 @@ func (m *messageModel) take(s messageState, step *messageStep) (messageState, bo
 		s = m.hold(s, t.message, hold)
 		s.begun = s.begun.with(bit(t.hold)).with(bit(t.first))
 		s.latest = s.latest.without(m.holdsOf[t.message]).with(bit(t.first))
+	}
+	return s, true
+}
+
+// remove deletes messages. Where it is promised, each handle must be that of the message's holder. What is gone may be
+// deleted again.
+func (m *messageModel) remove(s messageState, step *messageStep) (messageState, bool) {
+	for _, r := range step.removals {
+		live := s.stored.has(r.message) && !s.gone.has(r.message)
+		held := s.latest.has(r.receipt) && !s.active.both(m.holdsOf[r.message]).empty()
+		if live && m.fifo && !held {
+			return s, false
+		}
+		s.gone, s.active = s.gone.with(bit(r.message)), s.active.without(m.holdsOf[r.message])
 	}
 	return s, true
 }

@@ -120,14 +120,14 @@ func newMessageWindow(q *trackedQueue, tracks []*track, slack, end int64) window
 		w.addSends(i, t)
 	}
 	w.addTakes()
+	w.addDeletes()
 	for i, t := range tracks {
-		w.addDeletes(i, t)
 		w.addChanges(i, t)
 		w.addForgetting(i, t, end)
 	}
 	w.addClears()
 	w.addEnd()
-	w.window.model = w.messageModel.model
+	w.specification = &w.messageModel
 	return w.window
 }
 
@@ -167,17 +167,20 @@ func (w *messageWindow) add(op *Operation, from, to int64, step messageStep) {
 	w.window.add(op, from, to, &step)
 }
 
-// addHoldEnd adds the end of a hold that began in [from, to] and lasts for d. If it is not certain that it ever began, its
+// addHoldEnd adds the end of holds that began in [from, to] and last for d. If it is not certain that they ever began, their
 // end is not certain either.
-func (w *messageWindow) addHoldEnd(i, hold int, from, to, d int64, goneBy int64) {
-	if from+d-w.slack > goneBy {
-		return // the message is gone by then
+func (w *messageWindow) addHoldEnd(i int, holds bitset, from, to, d int64) {
+	if holds.empty() {
+		return
 	}
 	if to < forever {
 		to += d + w.slack
 	}
-	w.add(nil, max(from, from+d-w.slack), to, messageStep{kind: stepHoldEnds, message: i, hold: hold})
+	w.add(nil, max(from, from+d-w.slack), to, messageStep{kind: stepHoldEnds, message: i, hold: -1, ending: holds})
 }
+
+// outlives reports whether a message may still be there when a hold that began at from or later ends after d.
+func (w *messageWindow) outlives(t *track, from, d int64) bool { return from+d-w.slack <= t.goneBy }
 
 // addSends adds the sends of a message.
 func (w *messageWindow) addSends(i int, t *track) {
@@ -204,12 +207,12 @@ func (w *messageWindow) addSends(i int, t *track) {
 			step.hold = w.newHold(i)
 		}
 		w.add(c.op, c.op.Call, to, step)
-		if step.hold >= 0 {
+		if step.hold >= 0 && w.outlives(t, c.op.Call, delay) {
 			began := to
 			if len(t.creators) > 1 {
 				began = forever // perhaps another send stored it
 			}
-			w.addHoldEnd(i, step.hold, c.op.Call, began, delay, t.goneBy)
+			w.addHoldEnd(i, bit(step.hold), c.op.Call, began, delay)
 		}
 	}
 	for _, op := range t.answered {
@@ -245,15 +248,18 @@ func (w *messageWindow) addTakes() {
 			}
 			step.takes = append(step.takes, taken)
 			step.message = i
-			if taken.hides {
-				w.addHoldEnd(i, taken.hold, r.op.Call, r.op.Return, timeout(r.op), t.goneBy)
+			if taken.hides && w.outlives(t, r.op.Call, timeout(r.op)) {
+				step.ending = step.ending.with(bit(taken.hold))
 			}
 		}
 	}
 	for _, op := range order {
 		step := byOp[op]
 		step.outOfOrder = w.outOfOrder(op)
+		ending := step.ending
+		step.ending = bitset{}
 		w.add(op, op.Call, op.Return, *step)
+		w.addHoldEnd(step.message, ending, op.Call, op.Return, timeout(op))
 	}
 }
 
@@ -271,20 +277,58 @@ func (w *messageWindow) outOfOrder(op *Operation) bool {
 	return false
 }
 
-// addDeletes adds the deletes of a message. One of unknown outcome removed it after its last receive, if it did.
-func (w *messageWindow) addDeletes(i int, t *track) {
-	var lastReceive int64
-	for _, r := range t.receipts {
-		lastReceive = max(lastReceive, r.op.Call)
-	}
-	for _, op := range t.deletes {
-		step := messageStep{kind: stepRemove, message: i, hold: -1, receipt: w.receipts[op.Handle]}
-		if op.Outcome == OK {
-			w.add(op, op.Call, op.Return, step)
-		} else {
-			w.add(op, max(op.Call, lastReceive), forever, step)
+// addDeletes adds the deletes. One of unknown outcome removed its message after the last receive of it, if it did.
+//
+// Nothing forbids to take a delete for as early as possible if nobody receives the message or changes its visibility timeout
+// from then on, and nothing else may remove it meanwhile: until then it is held as long as it ever is, and once it is gone it
+// is in nobody's way. So such a delete is put at the moment of its call, and those of one batch become one step. A search
+// that would try all subsets of a batch of ten otherwise tries one.
+func (w *messageWindow) addDeletes() {
+	early := map[int64]*messageStep{}
+	first := map[int64]*Operation{}
+	var moments []int64
+	for i, t := range w.tracks {
+		var lastReceive, lastTouch int64
+		for _, r := range t.receipts {
+			lastReceive, lastTouch = max(lastReceive, r.op.Call), max(lastTouch, r.op.Return)
+		}
+		for _, op := range t.changes {
+			lastTouch = max(lastTouch, op.reach().to)
+		}
+		for _, op := range t.deletes {
+			r := removal{message: i, receipt: w.receipts[op.Handle]}
+			switch {
+			case op.Outcome != OK:
+				w.add(op, max(op.Call, lastReceive), forever, messageStep{kind: stepRemove, message: i, hold: -1, removals: []removal{r}})
+			case op.Call <= lastTouch || !w.removesAlone(t, op):
+				w.add(op, op.Call, op.Return, messageStep{kind: stepRemove, message: i, hold: -1, removals: []removal{r}})
+			default:
+				if early[op.Call] == nil {
+					early[op.Call], first[op.Call] = &messageStep{kind: stepRemove, message: i, hold: -1}, op
+					moments = append(moments, op.Call)
+				}
+				early[op.Call].removals = append(early[op.Call].removals, r)
+			}
 		}
 	}
+	for _, moment := range moments {
+		w.add(first[moment], moment, moment, *early[moment])
+	}
+}
+
+// removesAlone reports whether nothing else can have removed the message while the delete was under way.
+func (w *messageWindow) removesAlone(t *track, remove *Operation) bool {
+	apart := func(other *Operation) bool {
+		return other == remove || other.Call > remove.Return || (other.Outcome == OK && other.Return < remove.Call)
+	}
+	for _, list := range [][]*Operation{t.deletes, w.queue.clears} {
+		for _, other := range list {
+			if !apart(other) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // addChanges adds the visibility changes of a message. Each request that was not answered may take effect once more.
@@ -300,8 +344,8 @@ func (w *messageWindow) addChanges(i int, t *track) {
 				step.hold = w.newHold(i)
 			}
 			w.add(op, op.Call, to, step)
-			if step.hold >= 0 {
-				w.addHoldEnd(i, step.hold, op.Call, to, timeout(op), t.goneBy)
+			if step.hold >= 0 && w.outlives(t, op.Call, timeout(op)) {
+				w.addHoldEnd(i, bit(step.hold), op.Call, to, timeout(op))
 			}
 		}
 	}
@@ -355,12 +399,16 @@ func (w *messageWindow) addEnd() {
 // describeStep writes a step for people.
 func describeStep(op *Operation, step *messageStep, names []string) string {
 	name := ""
-	if step.kind != stepClear && step.kind != stepTake {
+	if step.kind != stepClear {
 		name = names[step.message]
 	}
 	switch step.kind {
 	case stepHoldEnds:
-		return "time: a hold of " + name + " is over"
+		return "time: the hold of " + name + " is over"
+	case stepRemove:
+		if more := len(step.removals) - 1; more > 0 {
+			return fmt.Sprintf("%s, and %d more of its batch", describe(op), more)
+		}
 	case stepForget:
 		return "time: the deduplication ID of " + name + " is forgotten"
 	}

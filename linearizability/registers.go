@@ -88,11 +88,27 @@ func (m *registerModel) step(s registerState, step *registerStep) (registerState
 	if step.kind == stepLast {
 		return registerState{ended: true}, true
 	}
-	next, ok := m.certain(s, step)
-	if step.optional && next == s {
+	if step.optional && !s.changedBy(step) {
 		return s, false // it waits until it has an effect, or for the end
 	}
-	return next, ok
+	return m.certain(s, step)
+}
+
+// changedBy reports whether a step that may never come makes a difference. What is not known yet may be anything, so there no
+// difference can show.
+func (s registerState) changedBy(step *registerStep) bool {
+	switch step.kind {
+	case stepCreate:
+		return s.presence == absent
+	case stepDrop:
+		return s.presence == present
+	}
+	for i, value := range step.values {
+		if value != 0 && s.values[i] != 0 && s.values[i] != value {
+			return s.presence == present
+		}
+	}
+	return false
 }
 
 func (m *registerModel) certain(s registerState, step *registerStep) (registerState, bool) {
@@ -189,10 +205,8 @@ var (
 
 // kindOfStep returns what an operation says of the metadata; false if nothing.
 func kindOfStep(op *Operation) (registerStepKind, bool) {
-	if op.Outcome == Failed {
+	if !op.possible() {
 		switch {
-		case op.Tries > 1: // which try, is not known
-			return 0, false
 		case op.Kind == CreateQueue && slices.Contains(codesDiffers, op.Error):
 			return stepDiffers, true
 		case op.Kind == CreateQueue && slices.Contains(codesAbsent, op.Error):

@@ -136,6 +136,9 @@ func runScripts(t *testing.T, scripts []script) {
 				}
 			}
 			require.Equal(t, s.broken, broken, "%v", verdict.Violations)
+			if broken == nil { // what just keeps the rules must be in order for porcupine too
+				require.Empty(t, Judge(h, s.options).Violations)
+			}
 			for _, violation := range verdict.Violations {
 				require.NotEmpty(t, violation.Operations)
 				require.Positive(t, verdict.Checked[violation.Rule])

@@ -21,10 +21,16 @@ type window struct {
 	rule    Rule
 	title   string
 	history []entry
-	// model makes the specification. It calls spend for each step that it tries, and allows none when that returns false.
-	model func(spend func() bool) porcupine.Model
+	// specification is what the window is held against.
+	specification specification
 	// tooLong says that the window has more steps than can be judged. It has no history then.
 	tooLong bool
+}
+
+// specification makes porcupine's model of what a window is about. The model calls spend for each step that it tries, and allows
+// none when that returns false.
+type specification interface {
+	model(spend func() bool) porcupine.Model
 }
 
 // entry is one step of a window: the operation that it stands for, nil if time does it, and when it takes effect.
@@ -84,7 +90,7 @@ func decisionOf(result porcupine.CheckResult, spent bool) decision {
 func (w *window) budgeted() (model porcupine.Model, spent *bool) {
 	spent = new(bool)
 	left := stepsTriedMax
-	return w.model(func() bool {
+	return w.specification.model(func() bool {
 		left--
 		*spent = *spent || left < 0
 		return !*spent
@@ -185,12 +191,12 @@ func touches(culprit, e entry) bool {
 
 // about are the messages of a step.
 func (s *messageStep) about() []int {
-	if s.kind != stepTake {
-		return []int{s.message}
-	}
-	var all []int
+	all := []int{s.message}
 	for _, t := range s.takes {
 		all = append(all, t.message)
+	}
+	for _, r := range s.removals {
+		all = append(all, r.message)
 	}
 	return all
 }
