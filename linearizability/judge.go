@@ -79,7 +79,7 @@ func (c *checker) reject(w *window, accused map[string]bool) {
 		return
 	}
 	c.broken(LayersDisagree, slices.Clone(v.Operations),
-		"porcupine finds no order for the operations on %s, and no other rule objects to anything in that queue: one of the two judges is wrong", w.title)
+		"porcupine finds no order for the operations on %s, and no rule over the whole history objects to anything in that queue: either the rules have a gap there or the model is wrong", w.title)
 }
 
 // windowsOf returns all windows of a history.

@@ -115,10 +115,9 @@ func TestWeakerModelsAreNoticed(t *testing.T) {
 		require.NotEmpty(t, names, "without %s, nothing was missed", name)
 	}
 	for name, forget := range map[string]func(s *registerState, step *registerStep){
-		"values":    func(s *registerState, _ *registerStep) { s.values = [registersMax]int{} },
-		"presence":  func(s *registerState, _ *registerStep) { s.presence = unknownYet },
-		"refusals":  func(_ *registerState, step *registerStep) { step.kind = forgetRefusal(step.kind) },
-		"followers": func(_ *registerState, step *registerStep) { step.values = [registersMax]int{} },
+		"values":   func(s *registerState, _ *registerStep) { s.values = [registersMax]int{} },
+		"presence": func(s *registerState, _ *registerStep) { s.presence = unknownYet },
+		"refusals": func(_ *registerState, step *registerStep) { forgetRefusal(step) },
 	} {
 		names, _ := missed(registerMutators, weakJudge(func(w *window) {
 			if model, ok := w.specification.(*registerModel); ok {

@@ -84,14 +84,13 @@ var modelMutators = []mutator{
 	}},
 	{"porcupine: purge without effect", PorcupineStandard, func(m *mutation) bool {
 		r := pick(m, m.receipts(), func(r *receipt) bool {
-			return r.message.queue.name == "plain" && len(r.message.deletes) == 0 && r.op.Call > 0
+			return m.modelled(r.message.queue, false) && r.message.queue.name == "plain" && soonestReturns(r.message).after(r) != nil
 		})
-		if r == nil || m.known.byName["plain"].clears.touch(0, forever) {
+		if r == nil {
 			return false
 		}
 		m.h = append(m.h, Operation{Client: "mutant", Kind: PurgeQueue, Queue: "plain", Call: r.op.Return, Return: r.op.Return + 1, Outcome: OK})
-		m.insert("plain", m.known.end, again(r))
-		return true
+		return soonestReturns(r.message).after(r).op.Call > r.op.Return+1
 	}},
 }
 

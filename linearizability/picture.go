@@ -23,7 +23,7 @@ type Annotation struct {
 func Picture(w io.Writer, h []Operation, options Options, annotations []Annotation) (title string, err error) {
 	windows := windowsOf(h, &options)
 	shown, worst := -1, legal
-	for i := range windows {
+	for i := 0; i < len(windows) && worst != illegal; i++ {
 		if windows[i].tooLong {
 			continue
 		}
@@ -35,9 +35,6 @@ func Picture(w io.Writer, h []Operation, options Options, annotations []Annotati
 			shown, worst = i, undecided
 		case worst == legal && (shown < 0 || len(windows[i].history) > len(windows[shown].history)):
 			shown = i
-		}
-		if worst == illegal {
-			break
 		}
 	}
 	if shown < 0 {

@@ -76,10 +76,9 @@ func forgetCounts(step *messageStep) {
 	step.takes = takes
 }
 
-// forgetRefusal takes a refusal for a read that tells nothing.
-func forgetRefusal(kind registerStepKind) registerStepKind {
-	if kind == stepDiffers {
-		return stepRead
+// forgetRefusal takes a refusal for a read that tells nothing of the attributes.
+func forgetRefusal(step *registerStep) {
+	if step.kind == stepDiffers {
+		step.kind, step.values = stepRead, [registersMax]int{}
 	}
-	return kind
 }

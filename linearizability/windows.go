@@ -142,13 +142,19 @@ func (w *window) stuck() int {
 			}
 		}
 	}
-	first := -1
+	first := 0
+	better := func(a, b *entry) bool { // what a client did tells more than time
+		if (a.op != nil) != (b.op != nil) {
+			return a.op != nil
+		}
+		return a.to < b.to
+	}
 	for i := range w.history {
-		if !explained[i] && (first < 0 || w.history[i].to < w.history[first].to) {
+		if !explained[i] && (explained[first] || better(&w.history[i], &w.history[first])) {
 			first = i
 		}
 	}
-	return max(first, 0)
+	return first
 }
 
 // windowWitnessesMax is how many operations of a window a violation names.

@@ -37,7 +37,7 @@ func (f *facts) story(replay string) string {
 	lines = append(lines, f.tellFaults()...)
 	lines = append(lines, f.tellBeliefs()...)
 	lines = append(lines, f.tellOperations()...)
-	lines = append(lines, "## Replay: `"+oneLine(replay)+"`")
+	lines = append(lines, "## Replay: `"+oneLine(replay)+"`"+f.tellPicture())
 	return strings.Join(lines, "\n") + "\n"
 }
 
