@@ -28,6 +28,9 @@ const (
 	requestsPerSecondDefault = 50
 	slowPairMaxMs            = 30
 	yieldsChance             = 0.3
+	// A deleted queue's name is free again so soon in some seeds that queues come and go while the run lasts.
+	cooldownChance  = 0.5
+	cooldownSeconds = 2
 )
 
 // Draw makes the scenario of a seed: a cluster, a workload, and faults of a few kinds that the seed picks (some seeds
@@ -42,6 +45,9 @@ func Draw(seed uint64) *Scenario {
 			Slots: 2 + topology.IntN(3), SegmentBytes: segmentBytes,
 		},
 		Recovery: recoveryTime,
+	}
+	if topology.Float64() < cooldownChance {
+		s.Topology.CooldownSeconds = cooldownSeconds
 	}
 	s.Network = drawNetwork(world.Stream(seed, "draw/network"))
 	s.Workload = workload.Draw(world.Stream(seed, "draw/workload"), requestsPerSecondDefault)

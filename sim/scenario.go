@@ -47,6 +47,8 @@ type Topology struct {
 	Slots     int `json:"slots"`
 	// SegmentBytes is the size of journal segments.
 	SegmentBytes int64 `json:"segment_bytes"`
+	// CooldownSeconds is how long the name of a deleted queue cannot be used; 0 is the product's default of a minute.
+	CooldownSeconds int `json:"cooldown_seconds,omitempty"`
 }
 
 // Network is how the network behaves all along.

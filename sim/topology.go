@@ -92,6 +92,9 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		args = append(args, "--listen="+p.rpc(), "--members="+strings.Join(members, ","), "--data=/data",
 			fmt.Sprintf("--expect-backends=%d", t.Backends), fmt.Sprintf("--slots=%d", t.Slots),
 			fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes), "--digest-interval="+digestInterval)
+		if t.CooldownSeconds > 0 {
+			args = append(args, fmt.Sprintf("--cooldown=%ds", t.CooldownSeconds))
+		}
 	case roleBackend:
 		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--data=/data",
 			fmt.Sprintf("--zone=zone-%d", p.zone+1), fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes),

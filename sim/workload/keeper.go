@@ -52,7 +52,7 @@ func (k *keeper) run(t *thread) {
 	}
 }
 
-// replace deletes the queue and makes it anew. SQS refuses the name for 60 s.
+// replace deletes the queue and makes it anew. SQS refuses the name for 60 s; a cluster may be set to less.
 func (k *keeper) replace(t *thread) {
 	t.change(linearizability.DeleteQueue, "DeleteQueue", queueRequest{QueueURL: t.url}, nil)
 	for t.working() {
