@@ -98,7 +98,7 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 	case roleBackend:
 		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--data=/data",
 			fmt.Sprintf("--zone=zone-%d", p.zone+1), fmt.Sprintf("--segment-bytes=%d", t.SegmentBytes),
-			"--digest-interval="+digestInterval)
+			"--digest-interval="+digestInterval, "--apply-log")
 	case roleFrontend:
 		args = append(args, fmt.Sprintf("--listen=%s:%d", p.ip, frontendPort), "--control="+p.rpc(),
 			"--metadata="+t.rpcs(roleMetadata))
