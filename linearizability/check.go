@@ -121,6 +121,8 @@ type Violation struct {
 	Text string `json:"text"`
 	// Operations are the ids of the operations that show it, in rising order.
 	Operations []int `json:"operations"`
+	// At is when it became certain, in nanoseconds since the beginning of the run, if no operation shows it.
+	At int64 `json:"at,omitempty"`
 }
 
 // Check judges a history, which is in order of Call, by the rules over whole histories alone, without porcupine's models. It
@@ -224,7 +226,7 @@ func (c *checker) broken(rule Rule, operations []int, format string, args ...any
 
 // certainAt is when the last of a violation's operations had returned.
 func (c *checker) certainAt(v Violation) int64 {
-	var latest int64
+	latest := v.At
 	for _, id := range v.Operations {
 		latest = max(latest, c.history[id].Return)
 	}

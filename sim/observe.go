@@ -37,6 +37,9 @@ func (r *run) observe(m *member, line string) {
 			return
 		}
 		r.digest(m, fields["group"], index, fields["digest"])
+	case "applied":
+		r.noteApplied(m, fields)
+		return
 	}
 	name, here := m.plan.name, []*member{m}
 	switch level := fields["level"]; {

@@ -29,6 +29,8 @@ const (
 	ruleSendsAgain = "sends-again"
 	ruleExit       = "unexpected-exit"
 	ruleAnswer     = "impossible-answer"
+	// ruleAppliedAlike is broken if two replicas applied an entry differently.
+	ruleAppliedAlike = "applied-alike"
 )
 
 // Result is what a run has shown.
@@ -120,6 +122,7 @@ func (r *run) judge() {
 	r.checked[ruleAnswer] = res.Stats.Requests
 	r.verifyJournals()
 	r.judgeHistory()
+	r.auditApplied()
 	r.probes()
 	for _, kind := range sortedKeys(r.injected) {
 		res.Injected = append(res.Injected, FaultCount{kind, r.injected[kind]})

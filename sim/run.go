@@ -61,6 +61,8 @@ type run struct {
 	leaders  map[string]leadership
 	terms    map[term]string
 	digests  map[place]digest
+	applied  map[place]int // the index in entries
+	entries  []linearizability.Applied
 	ticked   int64
 	healed   bool
 	over     bool
@@ -89,7 +91,7 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	r := &run{
 		scenario: scenario, program: program, options: options, result: &Result{Scenario: scenario},
 		cuts: map[[2]int]int{}, injected: map[FaultKind]int{}, happened: map[FaultKind]int{}, checked: map[string]int{},
-		leaders: map[string]leadership{}, terms: map[term]string{}, digests: map[place]digest{},
+		leaders: map[string]leadership{}, terms: map[term]string{}, digests: map[place]digest{}, applied: map[place]int{},
 	}
 	started := time.Now()
 	r.buildWorld()

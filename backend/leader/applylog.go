@@ -19,7 +19,7 @@ import (
 //	kind/queue/partition/session/seq/lowWater/settingsVersion/input/code/output
 //
 //	kind        input                             output
-//	configure   fifo:retentionMs:dedupPerGroup
+//	configure   version:fifo:retentionMs:dedupPerGroup
 //	send        id:group:dedupID:delayMs + ...    id:seq:duplicate:code + ...
 //	receive     max:visibilityMs:attemptID        id:seq:receive + ...
 //	delete      seq:receive + ...                 code + ...
@@ -59,7 +59,8 @@ func appendApplied(b []byte, c *queue.Command, r *queue.Result) []byte {
 func appendInput(b []byte, c *queue.Command) []byte {
 	switch c.Kind {
 	case queue.KindConfigure:
-		b = appendBool(b, c.Settings.FIFO)
+		b = strconv.AppendUint(b, c.Settings.Version, 10)
+		b = appendBool(append(b, ':'), c.Settings.FIFO)
 		b = strconv.AppendInt(append(b, ':'), c.Settings.RetentionMs, 10)
 		b = appendBool(append(b, ':'), c.Settings.DedupPerGroup)
 	case queue.KindSend:
