@@ -29,6 +29,8 @@ type refWorld struct {
 	draining bool
 	// late counts requests on their way.
 	late int
+	// entries are what the queues applied.
+	entries []Applied
 }
 
 type refEvent struct {
@@ -165,6 +167,7 @@ func (w *refWorld) send(q *refQueue, entries []Operation, next func(), again int
 		stored := make([]sent, len(entries))
 		for i := range entries {
 			stored[i].id, stored[i].number = q.send(w.service(), &entries[i])
+			w.applySend(q, &entries[i], stored[i].id, stored[i].number)
 		}
 		answer(func(i int, op *Operation) {
 			known = true
@@ -199,6 +202,7 @@ func (w *refWorld) consume(name string, q *refQueue) {
 		var look func()
 		look = func() {
 			messages := q.receive(w.service(), &op, w.rng)
+			w.applyReceive(q, &op, messages)
 			if len(messages) == 0 && w.now < deadline {
 				w.after(min(deadline-w.now, int64(200*time.Millisecond)), look)
 				return
@@ -225,6 +229,7 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 	deleteIt := func() {
 		w.request([]Operation{remove}, w.tries(), refPatience, func(answer func(func(int, *Operation))) {
 			outcome := q.delete(w.service(), m.Handle)
+			w.applyDelete(q, &m, outcome)
 			answer(func(_ int, op *Operation) { op.Outcome = outcome })
 		}, rest)
 	}
@@ -241,7 +246,9 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 			Client: name, Kind: ChangeVisibility, Queue: q.name, Handle: m.Handle, MessageID: m.MessageID, VisibilitySeconds: w.rng.IntN(3) * 6,
 		}
 		w.request([]Operation{change}, w.tries(), refPatience, func(answer func(func(int, *Operation))) {
+			there, _ := q.find(m.Handle)
 			outcome := q.change(w.service(), m.Handle, change.VisibilitySeconds)
+			w.applyChange(q, &m, change.VisibilitySeconds, there != nil, outcome)
 			answer(func(_ int, op *Operation) { op.Outcome = outcome })
 		}, func() { w.after(w.between(0, 8*time.Second), deleteIt) })
 	}
@@ -251,6 +258,7 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 func (w *refWorld) purge(kind Kind, q *refQueue) {
 	w.request([]Operation{{Client: "admin", Kind: kind, Queue: q.name}}, 1, refPatience, func(answer func(func(int, *Operation))) {
 		q.clear(w.service())
+		w.apply(q, "purge", "", "ok", "")
 		if kind == DeleteQueue {
 			q.lastSeq = 0
 		}
@@ -260,6 +268,12 @@ func (w *refWorld) purge(kind Kind, q *refQueue) {
 
 // validHistory returns a history in which every promise was kept, and the options it is to be judged by.
 func validHistory(seed uint64) ([]Operation, Options) {
+	w, options := validWorld(seed)
+	return w.recorder.History(), options
+}
+
+// validWorld carries out a run in which every promise was kept.
+func validWorld(seed uint64) (*refWorld, Options) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w := &refWorld{rng: rng, faults: seed%5 != 0, producing: int64(40 * time.Second)}
 	w.bound = []int64{0, int64(100 * time.Millisecond), int64(2 * time.Second)}[seed%3]
@@ -268,7 +282,8 @@ func validHistory(seed uint64) ([]Operation, Options) {
 	}
 	w.recorder = NewRecorder(func() int64 { return w.now })
 	fresh := func(name string, visibility, delay int) *refQueue {
-		q := &refQueue{name: name, fifo: isFIFO(name), visibilityTime: visibility, delaySeconds: delay, accepted: map[string]refAccepted{}}
+		q := &refQueue{name: name, fifo: isFIFO(name), visibilityTime: visibility, delaySeconds: delay,
+			accepted: map[string]refAccepted{}, numbered: map[int]bool{}, seqs: map[string]int{}}
 		q.retention = int64(defaultRetention)
 		w.queues = append(w.queues, q)
 		return q
@@ -318,5 +333,5 @@ func validHistory(seed uint64) ([]Operation, Options) {
 	}
 	w.after(w.producing, func() { w.faults, w.draining = false, true })
 	w.run()
-	return w.recorder.History(), options
+	return w, options
 }
