@@ -36,6 +36,8 @@ type Config struct {
 	// Replication holds the settings that all slots share: HostID, timeouts and limits; the rest is set per slot. Rejoin
 	// says that the host's data folder replaces a lost one: a slot of which it holds nothing is rejoined.
 	Replication replication.Config
+	// ApplyLog makes the host log every command that it applies (leader.ApplyLog), for audits. Default false.
+	ApplyLog bool
 }
 
 // DefaultConfig returns the defaults; Replication.HostID remains to be set.
@@ -79,6 +81,9 @@ func (s *Server) Ensure(number uint16, members []replication.Member) error {
 			return fmt.Errorf("look for slot %d: %w", number, err)
 		}
 		group.Rejoin = !holds
+	}
+	if s.cfg.ApplyLog {
+		group.Audit = leader.ApplyLog(s.host.Log, group.Name)
 	}
 	slot, err := leader.Start(s.host, s.replicas, number, group)
 	if err != nil {

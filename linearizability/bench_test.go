@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// The rules must judge 100,000 operations in under two seconds (SIMULATION.md, section 4).
 func BenchmarkCheck(b *testing.B) {
 	h, options := largeHistory(100_000)
 	b.Run(fmt.Sprintf("%d operations", len(h)), func(b *testing.B) {
@@ -15,6 +16,26 @@ func BenchmarkCheck(b *testing.B) {
 				b.Fatal(verdict.Found)
 			}
 		}
+	})
+}
+
+// Porcupine must leave less than half a percent of the windows undecided.
+func BenchmarkJudge(b *testing.B) {
+	h, options := largeHistory(100_000)
+	b.Run(fmt.Sprintf("%d operations", len(h)), func(b *testing.B) {
+		undecided, windows := 0, 0
+		for b.Loop() {
+			verdict := Judge(h, options)
+			if !verdict.OK() {
+				b.Fatal(verdict.Found)
+			}
+			windows += verdict.Checked[UndecidedWindows]
+			for _, n := range verdict.Undecided {
+				undecided += n
+			}
+		}
+		b.ReportMetric(float64(windows)/float64(b.N), "windows/op")
+		b.ReportMetric(100*float64(undecided)/float64(windows), "%undecided")
 	})
 }
 
@@ -40,5 +61,5 @@ func largeHistory(n int) ([]Operation, Options) {
 	for i := range h {
 		h[i].ID = i
 	}
-	return h[:n:n], Options{ClockBound: all.ClockBound, StrictStandard: true, Queues: all.Queues}
+	return h[:n:n], Options{ClockBound: all.ClockBound, StrictStandard: true, StrictMetadata: true, Queues: all.Queues}
 }

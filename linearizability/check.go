@@ -1,7 +1,6 @@
 package linearizability
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -39,6 +38,11 @@ const (
 
 // Rules returns all rules in the order of the package comment.
 func Rules() []Rule {
+	return append(historyRules(), PorcupineFIFO, PorcupineStandard, PorcupineMetadata, UndecidedWindows, LayersDisagree)
+}
+
+// historyRules are the rules over whole histories, which Check applies.
+func historyRules() []Rule {
 	return []Rule{
 		MalformedHistory, Lost, Invented, Corrupted, Response, HandleReuse, SharedMessageID, PurgedReturns, Delay, ReceiveCount,
 		DeadLetter, EmptyLongPoll, DuplicateSend, HoldOverlap, DeletedReturns, DuplicateSendFIFO, Deduplication, Sequence,
@@ -59,6 +63,9 @@ type Options struct {
 	Drained bool
 	// StrictStandard holds standard queues to what chasqui promises beyond SQS: duplicate-send, hold-overlap, deleted-returns.
 	StrictStandard bool
+	// StrictMetadata holds what exists and its attributes to what chasqui promises beyond SQS, where changes may take a minute
+	// to be seen: porcupine-metadata.
+	StrictMetadata bool
 	// Disturbed are the times in which faults may keep a host from knowing that another took over. A long poll that
 	// overlaps one of them may come back empty.
 	Disturbed []Span
@@ -92,7 +99,7 @@ type Queue struct {
 	Undrained bool
 }
 
-// Verdict is what Check found. It is the same for the same history and options, byte for byte.
+// Verdict is what Check or Judge found. It is the same for the same history and options, byte for byte.
 type Verdict struct {
 	// Violations are sorted by the time at which they became certain; at most ViolationsMax of each rule.
 	Violations []Violation `json:"violations"`
@@ -100,6 +107,8 @@ type Verdict struct {
 	Found map[Rule]int `json:"found"`
 	// Checked is how often each rule had something to judge. Every rule is there: one with 0 has shown nothing.
 	Checked map[Rule]int `json:"checked"`
+	// Undecided is how many windows porcupine gave up on. They are never taken for good ones.
+	Undecided map[Rule]int `json:"undecided"`
 }
 
 // OK reports whether no promise was broken.
@@ -112,38 +121,57 @@ type Violation struct {
 	Text string `json:"text"`
 	// Operations are the ids of the operations that show it, in rising order.
 	Operations []int `json:"operations"`
+	// At is when it became certain, in nanoseconds since the beginning of the run, if no operation shows it.
+	At int64 `json:"at,omitempty"`
 }
 
-// Check judges a history, which is in order of Call, by all rules. It does not change the history.
+// Check judges a history, which is in order of Call, by the rules over whole histories alone, without porcupine's models. It
+// does not change the history. Judge does both.
 func Check(h []Operation, options Options) Verdict {
+	c := newChecker(h, options)
+	c.checkRules(checks)
+	c.sort()
+	return c.verdict
+}
+
+func newChecker(h []Operation, options Options) *checker {
 	c := &checker{
 		history: h,
 		options: options,
 		slack:   2*int64(options.ClockBound) + int64(resolution),
-		verdict: Verdict{Violations: []Violation{}, Found: map[Rule]int{}, Checked: map[Rule]int{}},
+		verdict: Verdict{Violations: []Violation{}, Found: map[Rule]int{}, Checked: map[Rule]int{}, Undecided: map[Rule]int{}},
 	}
 	for _, rule := range Rules() {
 		c.verdict.Checked[rule] = 0
 	}
-	if c.wellFormed() {
-		c.index()
-		for _, q := range c.queues {
-			c.checkContent(q)
-			c.checkLoss(q)
-			c.checkDeduplication(q)
-			c.checkOrder(q)
-			c.checkHolds(q)
-			c.checkDeletes(q)
-			c.checkDelay(q)
-			c.checkCounts(q)
-			c.checkDeadLetters(q)
-			c.checkPolls(q) // after checkOrder, whose message groups it needs
+	return c
+}
+
+// checkRules applies rules over whole histories.
+func (c *checker) checkRules(checks []func(c *checker, q *queue)) {
+	if !c.wellFormed() {
+		return
+	}
+	c.index()
+	for _, q := range c.queues {
+		for _, check := range checks {
+			check(c, q)
 		}
 	}
-	slices.SortStableFunc(c.verdict.Violations, func(a, b Violation) int {
-		return cmp.Or(cmp.Compare(c.certainAt(a), c.certainAt(b)), cmp.Compare(a.Rule, b.Rule), slices.Compare(a.Operations, b.Operations))
-	})
-	return c.verdict
+}
+
+// checks apply the rules to one queue.
+var checks = []func(c *checker, q *queue){
+	(*checker).checkContent,
+	(*checker).checkLoss,
+	(*checker).checkDeduplication,
+	(*checker).checkOrder,
+	(*checker).checkHolds,
+	(*checker).checkDeletes,
+	(*checker).checkDelay,
+	(*checker).checkCounts,
+	(*checker).checkDeadLetters,
+	(*checker).checkPolls, // after checkOrder, whose message groups it needs
 }
 
 // resolution is that of the service's time stamps: cutting them to whole milliseconds may shorten a timeout by one.
@@ -198,7 +226,7 @@ func (c *checker) broken(rule Rule, operations []int, format string, args ...any
 
 // certainAt is when the last of a violation's operations had returned.
 func (c *checker) certainAt(v Violation) int64 {
-	var latest int64
+	latest := v.At
 	for _, id := range v.Operations {
 		latest = max(latest, c.history[id].Return)
 	}

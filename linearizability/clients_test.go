@@ -29,6 +29,8 @@ type refWorld struct {
 	draining bool
 	// late counts requests on their way.
 	late int
+	// entries are what the queues applied.
+	entries []Applied
 }
 
 type refEvent struct {
@@ -165,6 +167,7 @@ func (w *refWorld) send(q *refQueue, entries []Operation, next func(), again int
 		stored := make([]sent, len(entries))
 		for i := range entries {
 			stored[i].id, stored[i].number = q.send(w.service(), &entries[i])
+			w.applySend(q, &entries[i], stored[i].id, stored[i].number)
 		}
 		answer(func(i int, op *Operation) {
 			known = true
@@ -199,6 +202,7 @@ func (w *refWorld) consume(name string, q *refQueue) {
 		var look func()
 		look = func() {
 			messages := q.receive(w.service(), &op, w.rng)
+			w.applyReceive(q, &op, messages)
 			if len(messages) == 0 && w.now < deadline {
 				w.after(min(deadline-w.now, int64(200*time.Millisecond)), look)
 				return
@@ -225,6 +229,7 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 	deleteIt := func() {
 		w.request([]Operation{remove}, w.tries(), refPatience, func(answer func(func(int, *Operation))) {
 			outcome := q.delete(w.service(), m.Handle)
+			w.applyDelete(q, &m, outcome)
 			answer(func(_ int, op *Operation) { op.Outcome = outcome })
 		}, rest)
 	}
@@ -241,7 +246,9 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 			Client: name, Kind: ChangeVisibility, Queue: q.name, Handle: m.Handle, MessageID: m.MessageID, VisibilitySeconds: w.rng.IntN(3) * 6,
 		}
 		w.request([]Operation{change}, w.tries(), refPatience, func(answer func(func(int, *Operation))) {
+			there, _ := q.find(m.Handle)
 			outcome := q.change(w.service(), m.Handle, change.VisibilitySeconds)
+			w.applyChange(q, &m, change.VisibilitySeconds, there != nil, outcome)
 			answer(func(_ int, op *Operation) { op.Outcome = outcome })
 		}, func() { w.after(w.between(0, 8*time.Second), deleteIt) })
 	}
@@ -251,6 +258,7 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 func (w *refWorld) purge(kind Kind, q *refQueue) {
 	w.request([]Operation{{Client: "admin", Kind: kind, Queue: q.name}}, 1, refPatience, func(answer func(func(int, *Operation))) {
 		q.clear(w.service())
+		w.apply(q, "purge", "", "ok", "")
 		if kind == DeleteQueue {
 			q.lastSeq = 0
 		}
@@ -260,6 +268,12 @@ func (w *refWorld) purge(kind Kind, q *refQueue) {
 
 // validHistory returns a history in which every promise was kept, and the options it is to be judged by.
 func validHistory(seed uint64) ([]Operation, Options) {
+	w, options := validWorld(seed)
+	return w.recorder.History(), options
+}
+
+// validWorld carries out a run in which every promise was kept.
+func validWorld(seed uint64) (*refWorld, Options) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w := &refWorld{rng: rng, faults: seed%5 != 0, producing: int64(40 * time.Second)}
 	w.bound = []int64{0, int64(100 * time.Millisecond), int64(2 * time.Second)}[seed%3]
@@ -268,7 +282,8 @@ func validHistory(seed uint64) ([]Operation, Options) {
 	}
 	w.recorder = NewRecorder(func() int64 { return w.now })
 	fresh := func(name string, visibility, delay int) *refQueue {
-		q := &refQueue{name: name, fifo: isFIFO(name), visibilityTime: visibility, delaySeconds: delay, accepted: map[string]refAccepted{}}
+		q := &refQueue{name: name, fifo: isFIFO(name), visibilityTime: visibility, delaySeconds: delay,
+			accepted: map[string]refAccepted{}, numbered: map[int]bool{}, seqs: map[string]int{}}
 		q.retention = int64(defaultRetention)
 		w.queues = append(w.queues, q)
 		return q
@@ -279,7 +294,7 @@ func validHistory(seed uint64) ([]Operation, Options) {
 	fresh("orders.fifo", 10, 0)
 	fresh("later.fifo", 6, 4)
 	options := Options{
-		ClockBound: time.Duration(w.bound), Drained: true, StrictStandard: true,
+		ClockBound: time.Duration(w.bound), Drained: true, StrictStandard: true, StrictMetadata: true,
 		Queues: map[string]Queue{
 			"work":       {DeadLetter: "dead", MaxReceives: 3},
 			"later.fifo": {Delay: 4 * time.Second},
@@ -299,14 +314,24 @@ func validHistory(seed uint64) ([]Operation, Options) {
 		}
 	}
 	if seed%4 == 0 {
-		for _, q := range w.queues {
+		for i, q := range w.queues {
+			if i == 3 && seed%9 == 0 {
+				continue // it will be deleted, and what is not there cannot be purged
+			}
 			w.after(w.between(time.Second, 30*time.Second), func() { w.purge(PurgeQueue, q) })
 		}
 	}
 	if seed%9 == 0 {
 		w.after(w.between(time.Second, 30*time.Second), func() { w.purge(DeleteQueue, w.queues[3]) })
 	}
+	for _, queue := range []string{mortal, steady} {
+		record := &refRecord{}
+		for n := range 3 {
+			name := fmt.Sprintf("operator %d of %s", n, queue)
+			w.after(w.between(0, time.Second), func() { w.operate(name, queue, record) })
+		}
+	}
 	w.after(w.producing, func() { w.faults, w.draining = false, true })
 	w.run()
-	return w.recorder.History(), options
+	return w, options
 }

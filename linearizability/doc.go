@@ -1,8 +1,42 @@
 // Package linearizability says what a message queue promises its clients, and judges recorded runs by it.
 //
 // A run is a history: every call that every client made, when it began and ended, and what was answered ([Operation]).
-// A [Recorder] writes it, [Check] reads it and returns a [Verdict]. Nothing of chasqui is imported and nothing but
-// the history is looked at, so the same judge serves the simulator and a cluster of real machines.
+// A [Recorder] writes it, [Judge] reads it and returns a [Verdict]. Nothing of chasqui is imported and nothing but
+// the history is looked at, so the same judge serves the simulator and a cluster of real machines: record with a Recorder
+// (or write the lines that [ReadJSONL] reads), say in [Options] what the history cannot tell, call Judge, and look at
+// [Verdict.OK] and [Verdict.Undecided]. [Picture] draws what porcupine objects to.
+//
+// # What is promised, in four words
+//
+//   - At most once: a message is handed to one receiver at a time, and to nobody after its delete was acknowledged. SQS
+//     promises it of FIFO queues only; chasqui of standard queues as well (Options.StrictStandard).
+//   - At least once: what was acknowledged is delivered, again and again, until a delete of it is acknowledged, or its retention,
+//     a purge or the deletion of its queue ends it. Of both kinds of queues.
+//   - Exactly once: on a FIFO queue, all sends of one deduplication ID within five minutes are one message (exactly once in), and
+//     only its present holder can delete it (a receiver that deletes what it is done with processes it once, unless it
+//     outlives its visibility timeout: then it learns so from the refusal).
+//   - FIFO: the messages of one group come out in the order in which they went in, which their sequence numbers tell, and none
+//     while an earlier one of its group is there. Between groups, and on standard queues, no order is promised.
+//
+// Which anomaly each of them forbids, and who finds it:
+//
+//	anomaly                                     forbidden by    rule                     porcupine
+//	an acknowledged message never comes         at least once   lost                     -
+//	a message comes back after its delete       at most once    deleted-returns(-fifo)   standard, fifo
+//	two hold a message at once                  at most once    (fifo-)hold-overlap      standard, fifo
+//	a purged message comes back                 at most once    purged-returns           standard, fifo
+//	a message that nobody sent, or changed      all             invented, corrupted      standard, fifo (not sent)
+//	one send, two messages                      exactly once    duplicate-send(-fifo)    fifo
+//	one deduplication ID, two messages          exactly once    dedup                    fifo
+//	an ID is remembered for too long            exactly once    dedup                    fifo
+//	the former holder deletes                   exactly once    expired-handle-deletes   fifo
+//	messages of a group out of order            FIFO            fifo-order               fifo
+//	numbers against the order of sends          FIFO            sequence-order           fifo
+//	delivered before its delay is over          both kinds      delay                    standard, fifo
+//	receives not counted                        both kinds      receive-count            standard, fifo (falling)
+//	moved to the dead-letter queue wrongly      both kinds      dead-letter              -
+//	a poll misses what is there                 both kinds      empty-long-poll          -
+//	old attributes read, two queues of a name   metadata        -                        metadata
 //
 // # What can be known
 //
@@ -66,9 +100,34 @@
 //
 // A last rule, malformed-history, is about the recording: a history that contradicts itself is judged by no other rule.
 //
+// # Models
+//
+// The rules look at one promise each, over the whole history, in O(n log n). Porcupine looks at all promises at once, in small
+// windows: it searches for one order of the operations, each at a moment between its call and its return, that a plain
+// specification of the queue allows. That finds what lies between the rules, and tells when a rule has become blind.
+//
+//   - porcupine-fifo: the messages of a group (messagemodel.go): sends, deduplication, receives, deletes, changes of visibility, purges.
+//   - porcupine-standard: one message of a standard queue, with Options.StrictStandard.
+//   - porcupine-metadata: whether a queue exists and its attributes are registers (registers.go), with Options.StrictMetadata. SQS says
+//     that changes may take a minute to be seen; chasqui's catalog shows them at once.
+//   - undecided-windows: the search in a window is bounded, in steps and not in time, so that the verdict is reproducible. Where it is
+//     given up, the window counts as undecided, never as good; more than half a percent of them (and more than one) is a failure.
+//   - layers-disagree: porcupine finds no order for operations on a queue in which no rule finds anything: the rules have a gap there, or
+//     the model is wrong.
+//
+// Time takes part: the end of a visibility timeout, a delay or a deduplication interval is a step with an interval of its own,
+// widened by the clocks' bound. An operation of unknown outcome may come at any time after its call, or never.
+//
+// Porcupine does not judge queues whose messages can leave without a word: those with a dead-letter queue or that are one,
+// and those whose retention the history outlasts.
+//
 // # Reading order
 //
 // history.go is the form of a history, check.go the way through all rules. index.go gathers what is known of each message,
 // lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
 // holds.go, deletes.go, delay.go, count.go, deadletter.go, polls.go. All of it takes O(n log n) time for n operations.
+//
+// judge.go joins the rules and the models. windows.go asks porcupine about a window; messagetracks.go and messagewindows.go make
+// windows of messages for the model in messagemodel.go, registerwindows.go makes those of metadata for registers.go; bits.go
+// is a set of constant size, picture.go draws.
 package linearizability

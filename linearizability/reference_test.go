@@ -38,6 +38,11 @@ type refQueue struct {
 	ids      int
 	messages []*refMessage
 	accepted map[string]refAccepted
+
+	// applied counts the entries of its log, numbered has the numbers that were given out, seqs those of messages by id.
+	applied  int
+	numbered map[int]bool
+	seqs     map[string]int
 }
 
 func (q *refQueue) advance(now int64) {
@@ -62,6 +67,7 @@ func (q *refQueue) send(now int64, op *Operation) (id, number string) {
 		visibleAt: q.latest + int64(delay)*second,
 	}
 	q.messages = append(q.messages, m)
+	q.seqs[m.id] = m.seq
 	if !q.fifo {
 		return m.id, ""
 	}

@@ -14,7 +14,7 @@ func TestValidHistoriesRaiseNothing(t *testing.T) {
 		verdict := Check(h, options)
 		require.Empty(t, verdict.Violations, "seed %d", seed)
 		require.True(t, verdict.OK(), "seed %d", seed)
-		for _, rule := range Rules() {
+		for _, rule := range historyRules() {
 			checked[rule] += verdict.Checked[rule]
 		}
 		operations += len(h)
@@ -25,7 +25,7 @@ func TestValidHistoriesRaiseNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d operations, %d of unknown outcome; judged: %v", operations, unknown, checked)
-	for _, rule := range Rules() {
+	for _, rule := range historyRules() {
 		require.Greater(t, checked[rule], 100, "%s had next to nothing to judge", rule)
 	}
 }

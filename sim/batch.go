@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"chasqui/linearizability"
 	"chasqui/sim/wasi"
 )
 
@@ -131,6 +132,7 @@ type Summary struct {
 	Events     uint64          `json:"events"`
 	Faults     []FaultTotal    `json:"faults"`
 	Rules      []RuleCount     `json:"rules"`
+	Undecided  int             `json:"undecided_windows"`
 	Virtual    time.Duration   `json:"virtual_ns"`
 	RealTime   time.Duration   `json:"real_ns"`
 }
@@ -153,6 +155,7 @@ func (s *Summary) add(r *Result, err error) {
 	}
 	s.Verdicts[r.Verdict()]++
 	s.Operations += len(r.History)
+	s.Undecided += r.Undecided
 	s.Events += r.Events
 	s.Virtual += r.VirtualTime
 	for _, f := range r.Injected {
@@ -184,3 +187,12 @@ func (s *Summary) fault(kind FaultKind) *FaultTotal {
 
 // failures is the number of seeds that did not pass.
 func (s *Summary) failures() int { return s.Seeds - s.Verdicts[Pass] }
+
+// Checked returns how often a rule of package linearizability had something to judge.
+func (s *Summary) Checked(rule linearizability.Rule) int {
+	i := slices.IndexFunc(s.Rules, func(c RuleCount) bool { return c.Rule == string(rule) })
+	if i < 0 {
+		return 0
+	}
+	return s.Rules[i].Number
+}

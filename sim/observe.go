@@ -20,6 +20,10 @@ func (o observer) Violate(rule, text string) { o.run.violate(rule, text) }
 
 // observe looks at a line that a program has logged.
 func (r *run) observe(m *member, line string) {
+	if fields := witness.Fields(line); fields["msg"] == "applied" {
+		r.noteApplied(m, fields)
+		return
+	}
 	if err := r.witness.Line(m.plan.name, line); err != nil {
 		r.world.Fail(err)
 	}

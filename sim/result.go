@@ -29,6 +29,8 @@ const (
 	RuleSendsAgain = "sends-again"
 	RuleExit       = "unexpected-exit"
 	RuleAnswer     = "impossible-answer"
+	// RuleAppliedAlike is broken if two replicas applied an entry differently.
+	RuleAppliedAlike = "applied-alike"
 )
 
 // Result is what a run has shown.
@@ -48,10 +50,13 @@ type Result struct {
 	// Injected and Happened count faults by kind: begun, and known to have had an effect.
 	Injected, Happened []FaultCount
 	// Checked counts how often each rule had something to judge.
-	Checked  []RuleCount
-	History  []linearizability.Operation
-	Story    []Moment
-	StoryCut int // moments beyond momentsMax
+	Checked []RuleCount
+	History []linearizability.Operation
+	// Judged is what the history was judged by, and Undecided the number of its windows that porcupine gave up on.
+	Judged    linearizability.Options
+	Undecided int
+	Story     []Moment
+	StoryCut  int // moments beyond momentsMax
 	// Hosts are the names of all hosts in the order of the topology.
 	Hosts []string
 	// Real says that it was no simulation: real processes, in real time. VirtualTime is that time then, and there is no hash.
@@ -120,7 +125,8 @@ func (r *run) judge() {
 	}
 	r.checked[RuleAnswer] = res.Stats.Requests
 	r.verifyJournals()
-	r.judgeHistory()
+	r.result.JudgeHistory(r.scenario.HistoryOptions(r.scenario.clockBound(), r.work.Drained()), r.checked)
+	r.auditApplied()
 	r.probes()
 	for rule, number := range r.witness.Checked() {
 		r.checked[rule] += number
@@ -142,8 +148,9 @@ func (s *Scenario) HistoryOptions(clockBound time.Duration, drained bool) linear
 	options := linearizability.Options{
 		ClockBound: clockBound,
 		Drained:    drained,
-		// chasqui promises more of standard queues than SQS does.
+		// chasqui promises more than SQS does.
 		StrictStandard: true,
+		StrictMetadata: true,
 		Queues:         map[string]linearizability.Queue{},
 	}
 	if len(s.Faults) > 0 {
@@ -158,14 +165,19 @@ func (s *Scenario) HistoryOptions(clockBound time.Duration, drained bool) linear
 	return options
 }
 
-// judgeHistory has the history judged by rules that know nothing of the product.
-func (r *run) judgeHistory() {
-	verdict := linearizability.Check(r.result.History, r.scenario.HistoryOptions(r.scenario.clockBound(), r.work.Drained()))
+// JudgeHistory has the history judged by rules and models that know nothing of the product. It adds to checked how often
+// each rule had something to judge.
+func (r *Result) JudgeHistory(options linearizability.Options, checked map[string]int) {
+	r.Judged = options
+	verdict := linearizability.Judge(r.History, options)
 	for _, rule := range linearizability.Rules() {
-		r.checked[string(rule)] += verdict.Checked[rule]
+		checked[string(rule)] += verdict.Checked[rule]
+	}
+	for _, undecided := range verdict.Undecided {
+		r.Undecided += undecided
 	}
 	for _, v := range verdict.Violations {
-		r.result.Violations = append(r.result.Violations, Violation{Rule: string(v.Rule), Text: v.Text, Operations: v.Operations})
+		r.Violations = append(r.Violations, Violation{Rule: string(v.Rule), Text: v.Text, Operations: v.Operations})
 	}
 }
 

@@ -60,6 +60,8 @@ type run struct {
 	happened map[FaultKind]int
 	checked  map[string]int
 	witness  *witness.Witness
+	applied  map[place]int // the index in entries
+	entries  []linearizability.Applied
 	ticked   int64
 	healed   bool
 	over     bool
@@ -92,6 +94,7 @@ func Run(scenario *Scenario, program *wasi.Program, options Options) (*Result, e
 	r := &run{
 		scenario: scenario, program: program, options: options, result: &Result{Scenario: scenario},
 		cuts: map[[2]int]int{}, injected: map[FaultKind]int{}, happened: map[FaultKind]int{}, checked: map[string]int{},
+		applied: map[place]int{},
 	}
 	r.witness = witness.New(observer{r})
 	started := time.Now()

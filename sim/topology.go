@@ -98,7 +98,7 @@ func (t *Topology) args(p hostPlan, rejoin bool) []string {
 		}
 		args = append(args, t.replicaArgs()...)
 	case roleBackend:
-		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), fmt.Sprintf("--zone=zone-%d", p.zone+1))
+		args = append(args, "--listen="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), fmt.Sprintf("--zone=zone-%d", p.zone+1), "--apply-log")
 		args = append(args, t.replicaArgs()...)
 	case roleFrontend:
 		args = append(args, "--listen="+p.http(), "--control="+p.rpc(), "--metadata="+t.rpcs(roleMetadata), "--drain-wait="+drainWait)

@@ -4,7 +4,7 @@
 // the built binary on loopback addresses, every connection between two of them through package proxy, lets the clients of
 // package sim/workload work, and carries the plan out: processes are killed, stopped, paused, lose their data folders or
 // end at failpoints, and the network between them is cut, slowed, reset or forgets. Then everything is healed, and what was
-// acknowledged must drain. The rules are those of the simulator: linearizability.Check over the clients' history, and
+// acknowledged must drain. The rules are those of the simulator: linearizability.Judge over the clients' history, and
 // sim/witness over the processes' logs. The result is a sim.Result, so that package sim/report can tell it.
 //
 // Time is real, so a seed gives the same plan and not the same run. What a run can show is what the simulator cannot: the

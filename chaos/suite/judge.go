@@ -105,13 +105,7 @@ func (r *run) judgeHistory() {
 		until = r.now()
 	}
 	options.Disturbed = []linearizability.Span{{To: int64(until)}}
-	verdict := linearizability.Check(r.result.History, options)
-	for _, rule := range linearizability.Rules() {
-		r.checked[string(rule)] += verdict.Checked[rule]
-	}
-	for _, v := range verdict.Violations {
-		r.result.Violations = append(r.result.Violations, sim.Violation{Rule: string(v.Rule), Text: v.Text, Operations: v.Operations})
-	}
+	r.result.JudgeHistory(options, r.checked)
 }
 
 const ruleJournal = "journal-verifies"

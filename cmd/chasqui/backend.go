@@ -21,6 +21,7 @@ type backendCommand struct {
 	Data         string   `help:"Data folder of this host alone." required:"" type:"path" placeholder:"DIR"`
 	Zone         string   `help:"Data center of this host." default:"local"`
 	MaxMemory    int64    `help:"MiB of memory for messages beyond which sends are refused; 0 for no bound." default:"8192"`
+	ApplyLog     bool     `help:"Log every command that this host applies, without bodies, so that answers can be checked against them. For audits: some hundred bytes a command."`
 	replicaFlags `embed:""`
 }
 
@@ -79,6 +80,7 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 		// Messages may fill MaxMemory; the garbage beside them may take half as much again.
 		debug.SetMemoryLimit(limits.MaxStateBytes/2*3 + memoryReserve)
 	}
+	limits.ApplyLog = c.ApplyLog
 	limits.Replication = c.group()
 	limits.Replication.HostID = c.ID
 	limits.Replication.Rejoin = self.RejoinMs != 0

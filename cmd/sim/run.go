@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"chasqui/linearizability"
 	"chasqui/sim"
 	"chasqui/sim/report"
 )
@@ -131,6 +132,7 @@ type line struct {
 	Injected     []sim.FaultCount `json:"faults_injected"`
 	Happened     []sim.FaultCount `json:"faults_happened"`
 	Checked      []sim.RuleCount  `json:"checked"`
+	Undecided    int              `json:"undecided_windows"`
 	Hash         string           `json:"hash"`
 	Replay       string           `json:"replay"`
 	Kept         string           `json:"kept,omitempty"`
@@ -141,7 +143,7 @@ func jsonLine(r *sim.Result, replay, kept string) line {
 	l := line{
 		Seed: r.Scenario.Seed, Verdict: r.Verdict(), Rules: r.Rules(), Violations: r.Violations,
 		VirtualMs: r.VirtualTime.Milliseconds(), RealMs: r.RealTime.Milliseconds(), RecoveredMs: r.RecoveredAfter.Milliseconds(),
-		Operations: len(r.History), Events: r.Events, Injected: r.Injected, Happened: r.Happened, Checked: r.Checked,
+		Operations: len(r.History), Events: r.Events, Injected: r.Injected, Happened: r.Happened, Checked: r.Checked, Undecided: r.Undecided,
 		Hash: fmt.Sprintf("%016x", r.Hash), Replay: replay, Kept: kept,
 	}
 	if r.Difference != nil {
@@ -157,8 +159,9 @@ func printSummary(w io.Writer, s sim.Summary) error {
 	}
 	fmt.Fprintf(w, "%d simulator errors\n", s.Harness)
 	hours := s.RealTime.Hours()
-	fmt.Fprintf(w, "%d client operations, %d events, %v of virtual time; %.0f seeds per hour\n\n",
+	fmt.Fprintf(w, "%d client operations, %d events, %v of virtual time; %.0f seeds per hour\n",
 		s.Operations, s.Events, s.Virtual.Round(time.Second), float64(s.Seeds)/hours)
+	fmt.Fprintf(w, "porcupine gave up on %d of %d windows\n\n", s.Undecided, s.Checked(linearizability.UndecidedWindows))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FAULT\tINJECTED\tHAPPENED\t\tRULE\tCHECKED")
 	for i := range max(len(s.Faults), len(s.Rules)) {

@@ -69,6 +69,11 @@ type Config struct {
 	// CheckInterval. Each costs a log entry, and on every host a read of the whole state beside its work. Default 10
 	// min; 0 is never.
 	DigestInterval time.Duration
+
+	// Audit, if not nil, is told of each entry with operations after it was applied here: its place in the log, the replicated
+	// time, and what the state machine answered. It is called between two Applies, so it must be quick, and must keep neither
+	// slice. Default nil.
+	Audit func(index uint64, nowMs int64, operations [][]byte, results []any)
 }
 
 // DefaultConfig returns the defaults; GroupID, Name, HostID and Members remain to be set.

@@ -99,6 +99,7 @@ type fsm struct {
 	last    int64 // the latest time applied; a new leader whose clock is behind must not turn time back
 	// takeDigest is called for an entry that asks for a digest, after it was applied.
 	takeDigest func(index uint64, capture func() (fsmSnapshot, error))
+	audit      func(index uint64, nowMs int64, operations [][]byte, results []any) // Config.Audit
 }
 
 // Apply carries out one committed entry. An entry that was committed but cannot be read is a broken invariant: this
@@ -112,6 +113,9 @@ func (f *fsm) Apply(log *raft.Log) any {
 	results := f.machine.Apply(f.last, operations)
 	if len(results) != len(operations) {
 		panic(fmt.Sprintf("%s: entry %d has %d operations and got %d results", f.name, log.Index, len(operations), len(results)))
+	}
+	if f.audit != nil && len(operations) > 0 {
+		f.audit(log.Index, f.last, operations, results)
 	}
 	if now == digestTime && len(operations) == 0 {
 		f.takeDigest(log.Index, f.capture)

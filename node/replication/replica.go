@@ -51,7 +51,7 @@ type instance struct {
 func startReplica(n *Node, cfg Config, machine StateMachine, snapshots *snapshotStore) (*Replica, error) {
 	group := n.journal.Group(cfg.GroupID)
 	r := &Replica{
-		node: n, cfg: cfg, fsm: &fsm{name: cfg.Name, machine: machine}, group: group,
+		node: n, cfg: cfg, fsm: &fsm{name: cfg.Name, machine: machine, audit: cfg.Audit}, group: group,
 		logs:   &logStore{group: group, oldestSnapshot: snapshots.OldestIndex},
 		stable: &stableStore{group: group, fail: n.host.Fail}, snapshots: snapshots, tasks: n.host.Tasks.Group(), asking: n.host.Tasks.Group(),
 	}

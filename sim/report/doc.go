@@ -4,7 +4,7 @@
 // timeline.html draws it (one file that needs nothing else: open it in a browser), history.jsonl and config.json are what
 // was recorded and what was run, and replay.sh runs it again. [Story] writes the story alone, for a terminal.
 //
-// Everything is derived from a [sim.Result] and nothing else. The same Result gives the same bytes; how long the run took
+// Everything is derived from a [sim.Result] and nothing else. The same Result gives the same bytes but for porcupine.html; how long the run took
 // in real time is left out, because it differs between runs that are equal otherwise.
 //
 // Reading order: facts.go puts a Result's lines in order for a reader; lives.go (who ran when), reigns.go (who led and

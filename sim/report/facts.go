@@ -24,6 +24,12 @@ type facts struct {
 	notes    []note
 	messages *messages
 	breaches []breach
+
+	// picture is porcupine's page of one window, pictured what the window is about; empty if there is no window.
+	picture  []byte
+	pictured string
+	// unpictured is why there is no picture.
+	unpictured error
 }
 
 // host is one machine of the run.
@@ -62,6 +68,7 @@ func gather(r *sim.Result) *facts {
 	f.findNotes()
 	f.messages = groupMessages(r.History)
 	f.findBreaches()
+	f.draw()
 	return f
 }
 

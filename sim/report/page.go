@@ -68,6 +68,7 @@ type data struct {
 	End       int64    `json:"end"`
 	FaultyEnd int64    `json:"faultyEnd"`
 	StoryCut  int      `json:"storyCut"`
+	Pictured  string   `json:"pictured"` // what porcupine's page shows; empty if there is none
 
 	Hosts    []row    `json:"hosts"`
 	Lives    []row    `json:"lives"`
@@ -122,7 +123,7 @@ func (f *facts) data(replay string) *data {
 	d := &data{
 		Title: f.title(), Seed: strconv.FormatUint(r.Scenario.Seed, 10), Verdict: string(r.Verdict()), Rules: orEmpty(f.rules()),
 		Replay: oneLine(replay), Hash: fmt.Sprintf("%016x", r.Hash), Story: f.story(replay), End: max(1, micros(f.end)),
-		FaultyEnd: micros(r.Scenario.FaultyPhase), StoryCut: r.StoryCut,
+		FaultyEnd: micros(r.Scenario.FaultyPhase), StoryCut: r.StoryCut, Pictured: shorten(f.pictured, nameMax),
 		Hosts: []row{}, Lives: []row{}, Reigns: []row{}, Holds: []row{}, Spans: []row{}, Notes: []row{}, Breaches: []row{}, Messages: []row{},
 	}
 	if r.Real {

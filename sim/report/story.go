@@ -40,7 +40,7 @@ func (f *facts) story(replay string) string {
 		lines = append(lines, f.tellErrors())
 	}
 	lines = append(lines, f.tellOperations()...)
-	lines = append(lines, "## Replay: `"+oneLine(replay)+"`")
+	lines = append(lines, "## Replay: `"+oneLine(replay)+"`"+f.tellPicture())
 	return strings.Join(lines, "\n") + "\n"
 }
 

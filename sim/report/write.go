@@ -2,8 +2,10 @@ package report
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +22,8 @@ const (
 	HistoryFile  = "history.jsonl"
 	ConfigFile   = "config.json"
 	ReplayFile   = "replay.sh"
+	// PorcupineFile is there if porcupine had something to judge. Its bytes differ from report to report.
+	PorcupineFile = "porcupine.html"
 )
 
 // Write makes the folder dir, with those above it, and writes what a run has shown into it; files of an earlier report
@@ -33,6 +37,12 @@ func Write(dir string, r *sim.Result, replay string) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	f := gather(r)
+	if f.unpictured != nil {
+		return fmt.Errorf("report: %w", f.unpictured)
+	}
+	if err := f.writePicture(filepath.Join(dir, PorcupineFile)); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
 	for _, file := range []struct {
 		name  string
 		mode  os.FileMode
@@ -53,6 +63,20 @@ func Write(dir string, r *sim.Result, replay string) error {
 		if err := writeFile(filepath.Join(dir, file.name), file.mode, file.write); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
+	}
+	return nil
+}
+
+// writePicture writes porcupine's page, or removes that of an earlier report if there is none.
+func (f *facts) writePicture(path string) error {
+	if f.pictured != "" {
+		return writeFile(path, 0o644, func(w io.Writer) error {
+			_, err := w.Write(f.picture)
+			return err
+		})
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove an earlier picture: %w", err)
 	}
 	return nil
 }

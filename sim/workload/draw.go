@@ -16,7 +16,7 @@ const (
 )
 
 // Draw makes a plan at random: one to three standard queues and up to two FIFO queues (or the other way round), each
-// with its producers and consumers, a keeper for some, and in half of the plans one more queue that is purged, deleted
+// with its producers and consumers, up to two keepers, and in half of the plans one more queue that is purged, deleted
 // and made anew. Every kind of behaviour is off in some plans. rate is about how many requests per second all threads
 // make together.
 func Draw(random *rand.Rand, rate float64) Plan {
@@ -77,15 +77,22 @@ func (d *drawing) queue(name string, exempt bool) {
 	for range 1 + d.random.IntN(3) {
 		d.consumer(&q)
 	}
-	if exempt {
-		keeper := Keeper{Queue: name, EveryMs: 2000 + d.random.IntN(8000), Change: d.perhaps(0.5, 0.3)}
-		keeper.Purge = percent(0.1 + 0.2*d.random.Float64())
-		keeper.Replace = d.perhaps(0.7, 0.3)
-		d.plan.Keepers = append(d.plan.Keepers, keeper)
-	} else if d.chance(0.5) {
-		keeper := Keeper{Queue: name, EveryMs: 500 + d.random.IntN(4500), Change: d.perhaps(0.8, 0.5)}
-		d.plan.Keepers = append(d.plan.Keepers, keeper)
+	for range d.pick(0, 1, 2, 2) {
+		d.keeper(&q)
 	}
+	if exempt && len(d.plan.Keepers) == 0 {
+		d.keeper(&q)
+	}
+}
+
+// keeper adds one of those who look after a queue. Several on one queue race: what one reads, another changes.
+func (d *drawing) keeper(q *Queue) {
+	k := Keeper{Queue: q.Name, EveryMs: 400 + d.random.IntN(3600), Change: d.perhaps(0.8, 0.5)}
+	if q.Exempt {
+		k.Purge = d.perhaps(0.6, 0.2)
+		k.Replace = d.perhaps(0.7, 0.3)
+	}
+	d.plan.Keepers = append(d.plan.Keepers, k)
 }
 
 func (d *drawing) producer(q *Queue) {

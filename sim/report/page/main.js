@@ -370,6 +370,10 @@ function start() {
   if (data.verdict === 'pass') verdict.classList.add('pass');
   $('title').title = `event hash ${data.hash}`;
   $('replay').textContent = data.replay;
+  if (data.pictured) {
+    $('porcupine').textContent = `porcupine: ${data.pictured}`;
+    $('porcupine').hidden = false;
+  }
   $('breaches').replaceChildren(...breaches.map((b, i) => element('button', { type: 'button', 'aria-pressed': 'false', title: b.text.slice(0, 600), onclick: () => selectBreach(i, true) },
     `${seconds(b.at)}  ${b.rule}: ${b.text.slice(0, 160)}`)));
   fillSelect('queue', LIST.queue);

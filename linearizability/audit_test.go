@@ -1,0 +1,195 @@
+package linearizability
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// auditedSeed returns a run whose queues are never deleted: the reference begins anew with its numbers then, chasqui does not.
+func auditedSeed(n uint64) (*refWorld, []Operation) {
+	if n%9 == 0 {
+		n++
+	}
+	w, _ := validWorld(n)
+	return w, slices.DeleteFunc(w.recorder.History(), func(op Operation) bool { return op.Queue == "work" || op.Queue == "dead" })
+}
+
+func renumbered(h []Operation) []Operation {
+	for i := range h {
+		h[i].ID = i
+	}
+	return h
+}
+
+func TestAuditAcceptsWhatReplicasRightlyDid(t *testing.T) {
+	checked := map[Rule]int{}
+	for seed := range uint64(60) {
+		w, h := auditedSeed(seed)
+		verdict := Audit(w.entries, renumbered(h))
+		require.Empty(t, verdict.Violations, "seed %d", seed)
+		for rule, n := range verdict.Checked {
+			checked[rule] += n
+		}
+	}
+	for _, rule := range AuditRules() {
+		require.Greater(t, checked[rule], 10_000, "%s had next to nothing to judge", rule)
+	}
+}
+
+// alteration changes what was applied, or what clients were told, so that the audit must notice. It returns whether it found a place.
+type alteration struct {
+	name  string
+	rule  Rule
+	alter func(rng *rand.Rand, entries *[]Applied, h *[]Operation) bool
+}
+
+// rewrite alters the commands of one entry that a pattern fits.
+func rewrite(pattern string, replace func(parts []string) string) func(rng *rand.Rand, entries *[]Applied, h *[]Operation) bool {
+	expression := regexp.MustCompile(pattern)
+	return func(rng *rand.Rand, entries *[]Applied, _ *[]Operation) bool {
+		for _, i := range rng.Perm(len(*entries)) {
+			e := &(*entries)[i]
+			if parts := expression.FindStringSubmatch(e.Commands); parts != nil {
+				e.Commands = replace(parts)
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// forget removes an entry that a pattern fits.
+func forget(pattern string) func(rng *rand.Rand, entries *[]Applied, h *[]Operation) bool {
+	expression := regexp.MustCompile(pattern)
+	return func(rng *rand.Rand, entries *[]Applied, _ *[]Operation) bool {
+		for _, i := range rng.Perm(len(*entries)) {
+			if expression.MatchString((*entries)[i].Commands) {
+				*entries = slices.Delete(*entries, i, i+1)
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// tell alters one operation.
+func tell(fit func(op *Operation) bool, change func(op *Operation)) func(rng *rand.Rand, entries *[]Applied, h *[]Operation) bool {
+	return func(rng *rand.Rand, _ *[]Applied, h *[]Operation) bool {
+		for _, i := range rng.Perm(len(*h)) {
+			if op := &(*h)[i]; op.Outcome == OK && fit(op) {
+				op.Messages = slices.Clone(op.Messages)
+				change(op)
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func kindIs(kind Kind) func(op *Operation) bool {
+	return func(op *Operation) bool { return op.Kind == kind && (kind != Receive || len(op.Messages) > 0) }
+}
+
+var alterations = []alteration{
+	{"apply: a receive finds nothing though something is there", AppliedResult, rewrite(`^(receive/.*/ok/).+$`, func(p []string) string { return p[1] })},
+	{"apply: a receive count does not grow", AppliedResult, rewrite(`^(receive/.*/ok/[^+]*:)2$`, func(p []string) string { return p[1] + "1" })},
+	{"apply: a message that is not there is received", AppliedResult, rewrite(`^(receive/.*/ok/[^:]*:)(\d+)(:1)$`, func(p []string) string { return p[1] + "9" + p[2] + p[3] })},
+	{"apply: an answer has a message twice", AppliedResult, rewrite(`^(receive/1/0/0/0/0/1/)[234](:.*/ok/)([^+]+)$`, func(p []string) string { return p[1] + "4" + p[2] + p[3] + "+" + p[3] })},
+	{"apply: more than was asked for", AppliedResult, rewrite(`^(receive/1/0/0/0/0/1/)\d(:.*/ok/)([^+]+\+.*)$`, func(p []string) string { return p[1] + "1" + p[2] + p[3] })},
+	{"apply: a send is stored under the number of another", AppliedResult, rewrite(`^(send/.*/ok/[^:]*:)\d+(:0:ok)$`, func(p []string) string { return p[1] + "0" + p[2] })},
+	{"apply: a send is taken for a repeat", AppliedResult, rewrite(`^(send/.*/ok/.*):0:ok$`, func(p []string) string { return p[1] + ":1:ok" })},
+	{"apply: a repeat is stored", AppliedResult, rewrite(`^(send/.*/ok/.*):1:ok$`, func(p []string) string { return p[1] + ":0:ok" })},
+	{"apply: an expired handle deletes", AppliedResult, rewrite(`^(delete/.*/ok/)handle-expired$`, func(p []string) string { return p[1] + "ok" })},
+	{"apply: a holder may not delete", AppliedResult, rewrite(`^(delete/.*/ok/)ok$`, func(p []string) string { return p[1] + "handle-expired" })},
+	{"apply: a lost message is hidden again", AppliedResult, rewrite(`^(visibility/.*/ok/)(not-in-flight|handle-expired)$`, func(p []string) string { return p[1] + "ok" })},
+	{"apply: a queue that is there is gone", AppliedResult, rewrite(`^(send/.*)/ok/.*$`, func(p []string) string { return p[1] + "/queue-dropped/" })},
+	{"apply: forget a send", AppliedResult, forget(`^send/.*:0:ok$`)},
+	{"apply: forget a receive", AppliedResult, forget(`^receive/.*/ok/[^:]*:\d+:1$`)},
+	{"apply: not even a command", AppliedResult, rewrite(`^(send/.*)$`, func(p []string) string { return strings.Replace(p[1], "/", ":", 1) })},
+	{"tell: a send that nobody applied", AppliedAnswer, tell(kindIs(Send), func(op *Operation) { op.MessageID += "0" })},
+	{"tell: another sequence number", AppliedAnswer, tell(func(op *Operation) bool { return op.Kind == Send && isFIFO(op.Queue) }, func(op *Operation) { op.SequenceNumber += "1" })},
+	{"tell: a receive that nobody applied", AppliedAnswer, tell(kindIs(Receive), func(op *Operation) { op.Messages[0].ReceiveCount += 100 })},
+	{"tell: a message of another time", AppliedAnswer, tell(kindIs(Receive), func(op *Operation) { op.Call, op.Return = op.Return+1, op.Return+2 })},
+	{"tell: a delete before it was applied", AppliedAnswer, tell(kindIs(Delete), func(op *Operation) { op.Return = op.Call })},
+	{"tell: a delete that nobody applied", AppliedAnswer, func(rng *rand.Rand, entries *[]Applied, h *[]Operation) bool {
+		return forget(`^delete/.*/ok/ok$`)(rng, entries, h)
+	}},
+}
+
+func TestAlteredLogsAreCaught(t *testing.T) {
+	tried := map[string]int{}
+	for seed := range uint64(40) {
+		w, h := auditedSeed(seed)
+		for i, a := range alterations {
+			if tried[a.name] == triedEnough {
+				continue
+			}
+			entries, told := slices.Clone(w.entries), slices.Clone(h)
+			if !a.alter(rand.New(rand.NewPCG(seed, uint64(i))), &entries, &told) {
+				continue
+			}
+			tried[a.name]++
+			verdict := Audit(entries, renumbered(told))
+			require.Positive(t, verdict.Found[a.rule], "%s, seed %d: found %v", a.name, seed, verdict.Found)
+			for _, v := range verdict.Violations {
+				require.NotEmpty(t, v.Text)
+			}
+		}
+	}
+	for _, a := range alterations {
+		require.GreaterOrEqual(t, tried[a.name], triedLeast, "%s: hardly tried", a.name)
+	}
+}
+
+// One client's command, repeated, is answered once more and not carried out again.
+func TestNaiveQueueKnowsSessions(t *testing.T) {
+	entry := func(index uint64, atMs int64, commands string) Applied {
+		return Applied{Group: "slot-0", Index: index, AtMs: atMs, Seen: int64(index), Commands: commands}
+	}
+	log := []Applied{
+		entry(1, 1, "configure/7/0/0/0/0/0/1:0:1000000:0/ok/"),
+		entry(2, 2, "send/7/0/5/1/1/1/aa:::0/ok/aa:1:0:ok"),
+		entry(3, 3, "send/7/0/5/1/1/1/aa:::0/ok/aa:1:0:ok;receive/7/0/5/2/1/1/10:30000:/ok/aa:1:1"),
+		entry(4, 4, "receive/7/0/5/2/1/1/10:30000:/ok/aa:1:1;receive/7/0/5/3/3/1/10:30000:/ok/"),
+		entry(5, 5, "receive/7/0/5/2/3/1/10:30000:/stale-session/"),
+		entry(6, 6, "send/7/0/5/4/3/2/bb:::0/need-settings/;configure/7/0/0/0/0/0/2:0:1000000:0/ok/;send/7/0/5/4/3/2/bb:::0/ok/bb:2:0:ok"),
+		entry(7, 7, "drop/7/0/5/5/3/0//ok/;send/7/0/5/6/3/2/cc:::0/queue-dropped/"),
+	}
+	require.Empty(t, Audit(log, nil).Violations)
+	for name, wrong := range map[string]Applied{
+		"carried out twice":         entry(3, 3, "send/7/0/5/1/1/1/aa:::0/ok/aa:2:0:ok"),
+		"another answer":            entry(4, 4, "receive/7/0/5/2/1/1/10:30000:/ok/"),
+		"an old command":            entry(5, 5, "receive/7/0/5/2/3/1/10:30000:/ok/aa:1:1"),
+		"settings that are too old": entry(6, 6, "send/7/0/5/4/3/2/bb:::0/ok/bb:2:0:ok"),
+		"a queue that is gone":      entry(7, 7, "drop/7/0/5/5/3/0//ok/;send/7/0/5/6/3/2/cc:::0/ok/cc:3:0:ok"),
+	} {
+		altered := slices.Clone(log)
+		altered[wrong.Index-1] = wrong
+		require.Positive(t, Audit(altered, nil).Found[AppliedResult], name)
+	}
+}
+
+func BenchmarkAudit(b *testing.B) {
+	var entries []Applied
+	var h []Operation
+	for seed := uint64(1); len(h) < 100_000; seed += 7 {
+		w, part := auditedSeed(seed)
+		for _, e := range w.entries {
+			e.Group = fmt.Sprintf("%d %s", seed, e.Group)
+			entries = append(entries, e)
+		}
+		h = append(h, part...)
+	}
+	h = renumbered(h[:100_000:100_000])
+	b.Run(fmt.Sprintf("%d operations, %d entries", len(h), len(entries)), func(b *testing.B) {
+		for b.Loop() {
+			Audit(entries, h)
+		}
+	})
+}
