@@ -204,7 +204,9 @@ func (r *run) phases() error {
 	}
 	r.options.Progress(fmt.Sprintf("%d faults in %v", len(r.plan.Faults), r.plan.FaultyPhase))
 	r.carryOut()
-	r.sleepUntil(r.plan.FaultyPhase)
+	if !r.sleepUntil(r.plan.FaultyPhase) {
+		return r.ctx.Err()
+	}
 	r.heal()
 	healed := r.now()
 	r.healedAt = healed

@@ -67,7 +67,7 @@ func main() {
 	}
 	if f.Kinds {
 		for _, k := range suite.Kinds() {
-			fmt.Printf("%-18s %s\n", k.Kind, k.Says)
+			fmt.Printf("%-20s %s\n", k.Kind, k.Says)
 		}
 		return
 	}
