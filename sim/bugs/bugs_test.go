@@ -21,13 +21,13 @@ const moduleDir = "../.."
 // otherRules are the rules that are not of package linearizability.
 var otherRules = []string{
 	"one-leader-per-term", "equal-state", "journal-verifies", // sim/invariants.go
-	"drains", "sends-again", "unexpected-exit", "impossible-answer", // sim/result.go
+	"drains", "sends-again", "unexpected-exit", "impossible-answer", "applied-alike", // sim/result.go
 	"one-vip-holder", "drained-gets-nothing", // of the balancers: nothing else of the product shows them
 }
 
 func TestTheCatalogue(t *testing.T) {
 	rules := slices.Clone(otherRules)
-	for _, rule := range linearizability.Rules() {
+	for _, rule := range append(linearizability.Rules(), linearizability.AuditRules()...) {
 		rules = append(rules, string(rule))
 	}
 	seen := map[string]bool{}
