@@ -136,8 +136,8 @@
 // lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
 // holds.go, deletes.go, delay.go, count.go, deadletter.go, polls.go. All of it takes O(n log n) time for n operations.
 //
-// judge.go joins the rules and the models. windows.go asks porcupine about a window; messagetracks.go and messagewindows.go make
-// windows of messages for the model in messagemodel.go, registerwindows.go makes those of metadata for registers.go; bits.go
-// is a set of constant size, picture.go draws. applied.go reads what replicas say, naive.go is the queue that must agree,
-// audit.go compares.
+// judge.go joins the rules and the models. windows.go asks porcupine about a window. messagetracks.go, messagewindows.go and
+// messagesteps.go make windows of messages for the model in messagemodel.go, and registerwindows.go those of metadata for the
+// one in registers.go. bits.go is a set of constant size, picture.go draws. For the audit, applied.go reads what replicas
+// say, naive.go is the queue that must agree, and audit.go compares.
 package linearizability
