@@ -121,13 +121,23 @@
 // Porcupine does not judge queues whose messages can leave without a word: those with a dead-letter queue or that are one,
 // and those whose retention the history outlasts.
 //
+// # Audit
+//
+// Both need nothing but the history. Where replicas can be watched, as in the simulator or on a cluster whose backend hosts run with
+// --apply-log, [Audit] sees more: a naive queue of lists and loops (naive.go) is led through all commands that the replicas of
+// a partition applied, in the order of their log, and must agree with every result (applied-result); and every send, receive
+// and delete that a client was answered must be one that was applied between its call and its return (applied-answer). That
+// finds a wrong result at the command that gave it, whether or not a client could ever have noticed. Where SQS leaves a
+// choice (which messages of a standard queue, how many), every choice is allowed.
+//
 // # Reading order
 //
 // history.go is the form of a history, check.go the way through all rules. index.go gathers what is known of each message,
 // lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
 // holds.go, deletes.go, delay.go, count.go, deadletter.go, polls.go. All of it takes O(n log n) time for n operations.
 //
-// judge.go joins the rules and the models. windows.go asks porcupine about a window; messagetracks.go and messagewindows.go make
-// windows of messages for the model in messagemodel.go, registerwindows.go makes those of metadata for registers.go; bits.go
-// is a set of constant size, picture.go draws.
+// judge.go joins the rules and the models. windows.go asks porcupine about a window. messagetracks.go, messagewindows.go and
+// messagesteps.go make windows of messages for the model in messagemodel.go, and registerwindows.go those of metadata for the
+// one in registers.go. bits.go is a set of constant size, picture.go draws. For the audit, applied.go reads what replicas
+// say, naive.go is the queue that must agree, and audit.go compares.
 package linearizability

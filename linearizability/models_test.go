@@ -2,6 +2,7 @@ package linearizability
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -127,4 +128,29 @@ func TestThePictureShowsTheOffendingWindow(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, title)
 	require.Zero(t, page.Len())
+}
+
+// The deduplication interval, by hand: within it a second message is wrong, after it a repeat is.
+func TestModelOfDeduplication(t *testing.T) {
+	const minutes = 60_000
+	first := []Operation{send(fifo, 0, 5, "a", "1", deduplicated("d")), receive(fifo, 10, 20, got("a", 1, "1")), remove(fifo, 30, 40, "a", 1)}
+	for name, c := range map[string]struct {
+		again Operation
+		found int
+	}{
+		"a repeat within five minutes":         {send(fifo, 4*minutes, 4*minutes+5, "b", "", deduplicated("d"), answered("ma", "1")), 0},
+		"another message within five minutes":  {send(fifo, 4*minutes, 4*minutes+5, "b", "2", deduplicated("d")), 1},
+		"another message after five minutes":   {send(fifo, 5*minutes+10, 5*minutes+15, "b", "2", deduplicated("d")), 0},
+		"a repeat after five minutes":          {send(fifo, 5*minutes+10, 5*minutes+15, "b", "", deduplicated("d"), answered("ma", "1")), 1},
+		"another message with another ID":      {send(fifo, 4*minutes, 4*minutes+5, "b", "2"), 0},
+		"another message in another group":     {send(fifo, 4*minutes, 4*minutes+5, "b", "2", deduplicated("d"), inGroup("h")), 0},
+		"perhaps a message, within the time":   {send(fifo, 4*minutes, 4*minutes+5, "b", "", deduplicated("d"), unknown), 0},
+		"a number below that of the first one": {send(fifo, 5*minutes+10, 5*minutes+15, "b", "0", deduplicated("d")), 1},
+	} {
+		h := append(slices.Clone(first), c.again)
+		for i := range h {
+			h[i].ID = i
+		}
+		require.Equal(t, c.found, modelsAlone(h, Options{}).Found[PorcupineFIFO], name)
+	}
 }

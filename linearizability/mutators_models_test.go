@@ -82,6 +82,22 @@ var modelMutators = []mutator{
 		*x, *y = *y, *x
 		return true
 	}},
+	{"porcupine: forget a deduplication ID", PorcupineFIFO, func(m *mutation) bool {
+		one := pick(m, m.messages(), func(one *message) bool {
+			if !m.modelled(one.queue, true) || !m.lined(one) || len(one.answers) < 2 {
+				return false
+			}
+			last := one.answers[len(one.answers)-1]
+			return one.answers[0].Body != last.Body && last.Return-m.firstSend(one)+m.known.slack < deduplicationInterval &&
+				!slices.ContainsFunc(one.queue.keys[one.queue.widestKey(last)], func(op *Operation) bool { return !op.settled() || op.Group != one.group })
+		})
+		if one == nil {
+			return false
+		}
+		op := &m.h[one.answers[len(one.answers)-1].ID]
+		op.MessageID, op.SequenceNumber = "unexpected", "99999999999999999999"
+		return true
+	}},
 	{"porcupine: purge without effect", PorcupineStandard, func(m *mutation) bool {
 		r := pick(m, m.receipts(), func(r *receipt) bool {
 			return m.modelled(r.message.queue, false) && r.message.queue.name == "plain" && soonestReturns(r.message).after(r) != nil

@@ -113,9 +113,18 @@ func (s *naiveSlot) repeat(first, c *appliedCommand) error {
 		}
 	}
 	if !slices.Equal(expected, c.out) || !slices.Equal(first.codes, c.codes) {
-		return fmt.Errorf("a repeated command was answered with %v %v, at first with %v %v", c.out, c.codes, first.out, first.codes)
+		return fmt.Errorf("a repeated command was answered with %s, must be %s", listed(c.out, c.codes), listed(expected, first.codes))
 	}
 	return nil
+}
+
+// listed names messages and codes for people.
+func listed(messages []appliedMsg, codes []string) string {
+	names := slices.Clone(codes)
+	for _, m := range messages {
+		names = append(names, fmt.Sprintf("%s (%d, receive %d)", m.id, m.seq, m.receive))
+	}
+	return orNone(names)
 }
 
 func want(code, expected string) error {
@@ -290,7 +299,7 @@ func (p *naivePartition) receiveAgain(nowMs int64, c *appliedCommand) (bool, err
 		}
 	}
 	if !slices.Equal(a.got, c.out) {
-		return true, fmt.Errorf("a repeated attempt got %v, at first %v", c.out, a.got)
+		return true, fmt.Errorf("a repeated attempt got %s, at first %s", listed(c.out, nil), listed(a.got, nil))
 	}
 	a.visibleMs = nowMs + c.visibility
 	for _, got := range a.got {
@@ -332,8 +341,12 @@ func (p *naivePartition) each(c *appliedCommand, do func(m *naiveMsg, handle app
 	}
 	for i, handle := range c.handles {
 		expected := do(p.find(handle.seq), handle)
-		if i >= len(c.codes) || c.codes[i] != expected {
-			return fmt.Errorf("entry %d of %v was answered %v, must be %s", i, c.handles, c.codes, expected)
+		answer := "nothing"
+		if i < len(c.codes) {
+			answer = c.codes[i]
+		}
+		if answer != expected {
+			return fmt.Errorf("the handle of receive %d of message %d was answered %s, must be %s", handle.receive, handle.seq, answer, expected)
 		}
 	}
 	return nil

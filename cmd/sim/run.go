@@ -29,8 +29,8 @@ type runCommand struct {
 // Help is shown by sim run --help.
 func (*runCommand) Help() string {
 	return `One line per seed: verdict, virtual and real time, operations of the clients, faults, the hash over every event,
-and the command that replays it. A failure leaves a folder with story.md, timeline.html, history.jsonl, config.json and
-replay.sh.
+and the command that replays it. A failure leaves a folder with story.md, timeline.html, porcupine.html, history.jsonl,
+config.json and replay.sh.
 
 Examples:
 

@@ -21,14 +21,14 @@ const moduleDir = "../.."
 // otherRules are the rules that are not of package linearizability.
 var otherRules = []string{
 	"one-leader-per-term", "equal-state", "journal-verifies", // sim/invariants.go
-	"drains", "sends-again", "unexpected-exit", "impossible-answer", // sim/result.go
+	"drains", "sends-again", "unexpected-exit", "impossible-answer", "applied-alike", // sim/result.go
 	"one-vip-holder", "drained-gets-nothing", // sim/balancing.go
 	"no-storm", // sim/traffic.go
 }
 
 func TestTheCatalogue(t *testing.T) {
 	rules := slices.Clone(otherRules)
-	for _, rule := range linearizability.Rules() {
+	for _, rule := range append(linearizability.Rules(), linearizability.AuditRules()...) {
 		rules = append(rules, string(rule))
 	}
 	seen := map[string]bool{}

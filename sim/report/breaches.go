@@ -32,8 +32,8 @@ const (
 	beforeBreach = 2 * time.Second
 )
 
-// findBreaches orders the violations by time, but those that say that the cluster did not recover come last: often they
-// are only consequences. Messages must have been grouped.
+// findBreaches orders the violations by time, but what only replicas know comes after what clients saw, and that the cluster did
+// not recover comes last: often it is only a consequence. Messages must have been grouped.
 func (f *facts) findBreaches() {
 	for _, v := range f.result.Violations {
 		b := breach{Violation: v, at: time.Duration(v.AtMs) * time.Millisecond}
@@ -59,7 +59,10 @@ func (f *facts) findBreaches() {
 }
 
 func rank(rule string) int {
-	if rule == "drains" || rule == "sends-again" {
+	switch rule {
+	case "drains", "sends-again":
+		return 2
+	case "applied-result", "applied-alike": // no client need have seen it: what one saw tells more
 		return 1
 	}
 	return 0

@@ -1,0 +1,49 @@
+package leader
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"chasqui/backend/queue"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The lines of one entry of each kind, as package linearizability reads them.
+func TestApplyLogSaysWhatWasDone(t *testing.T) {
+	var out bytes.Buffer
+	audit := ApplyLog(slog.New(slog.NewTextHandler(&out, nil)), "slot-3")
+	machine := queue.NewMachine()
+	partition := queue.PartitionID{Queue: 7, Partition: 1}
+	apply := func(index uint64, nowMs int64, commands ...queue.Command) string {
+		out.Reset()
+		var operations [][]byte
+		for i := range commands {
+			commands[i].Partition = partition
+			operations = append(operations, commands[i].Encode())
+		}
+		audit(index, nowMs, operations, machine.Apply(nowMs, operations))
+		_, line, _ := strings.Cut(out.String(), "msg=")
+		return line
+	}
+	settings := &queue.Settings{Version: 2, FIFO: true, RetentionMs: 60_000}
+	send := queue.Command{Kind: queue.KindSend, SettingsVersion: 2, Session: 9, Seq: 1, LowWater: 1, Sends: []queue.Send{
+		{MessageID: [16]byte{0xab, 15: 1}, Body: []byte("secret"), Group: "a b/c", DedupID: "d:1", DelayMs: 0},
+	}}
+	require.Equal(t, "applied group=slot-3 index=4 at=1000 commands=configure/7/1/0/0/0/0/2:1:60000:0/ok/;"+
+		"send/7/1/9/1/1/2/ab000000000000000000000000000001:a%20b%2Fc:d%3A1:0/ok/ab000000000000000000000000000001:1:0:ok\n",
+		apply(4, 1000, queue.Command{Kind: queue.KindConfigure, Settings: settings}, send))
+	require.Equal(t, "applied group=slot-3 index=5 at=1001 commands=receive/7/1/0/0/0/2/10:5000:try/ok/ab000000000000000000000000000001:1:1\n",
+		apply(5, 1001, queue.Command{Kind: queue.KindReceive, SettingsVersion: 2, Receive: &queue.Receive{Max: 10, VisibilityMs: 5000, AttemptID: "try"}}))
+	handle := queue.Handle{Seq: 1, Receive: 1}
+	require.Equal(t, "applied group=slot-3 index=6 at=1002 commands=visibility/7/1/0/0/0/2/1:1:7000/ok/ok;delete/7/1/0/0/0/2/1:1+1:9/ok/ok+ok\n",
+		apply(6, 1002,
+			queue.Command{Kind: queue.KindVisibility, SettingsVersion: 2, Changes: []queue.VisibilityChange{{Handle: handle, VisibilityMs: 7000}}},
+			queue.Command{Kind: queue.KindDelete, SettingsVersion: 2, Deletes: []queue.Handle{handle, {Seq: 1, Receive: 9}}}))
+	require.Equal(t, "applied group=slot-3 index=7 at=1003 commands=purge/7/1/0/0/0/1//stale-settings/;drop/7/1/0/0/0/0//ok/\n",
+		apply(7, 1003, queue.Command{Kind: queue.KindPurge, SettingsVersion: 1}, queue.Command{Kind: queue.KindDrop}))
+	require.Empty(t, apply(8, 1004), "an entry without commands says nothing")
+	require.NotContains(t, out.String(), "secret")
+}
