@@ -173,7 +173,7 @@ func storage() []Bug {
 				"note down.",
 			Edits: []Edit{{
 				File: "node/wal/journal.go",
-				Old:  "		j.host.Fail(fmt.Errorf(\"journal %s: %w\", j.dir, cause))\n",
+				Old:  "	j.host.Fail(fmt.Errorf(\"journal %s: %w\", j.dir, cause))\n",
 				New:  "",
 			}},
 			Needs: []string{"fsync-error", "write-error", "hung-disk"},
