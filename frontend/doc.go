@@ -5,7 +5,7 @@
 // [Server] is the main type. A request's way through it:
 //
 //	server.go     listens, keeps the limits of connections and time
-//	edge.go       one HTTP request: admission (limits.go), body, codec, panics, answer
+//	edge.go       one HTTP request: protocol, admission (limits.go), body, panics, answer
 //	caller.go     who asks, and which queue a URL names
 //	action.go     which method answers which action
 //	queues.go     CreateQueue and its kin        attributes.go, policy.go   their attributes       tags.go   their tags
