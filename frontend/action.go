@@ -48,8 +48,13 @@ func (s *Server) perform(ctx context.Context, c *caller, request protocol.Reques
 		return s.tagQueue(ctx, c, q)
 	case *protocol.UntagQueueRequest:
 		return s.untagQueue(ctx, c, q)
-	case *protocol.StartMessageMoveTaskRequest, *protocol.CancelMessageMoveTaskRequest, *protocol.ListMessageMoveTasksRequest,
-		*protocol.ListDeadLetterSourceQueuesRequest, *protocol.AddPermissionRequest, *protocol.RemovePermissionRequest:
+	case *protocol.ListDeadLetterSourceQueuesRequest:
+		return s.listDeadLetterSourceQueues(ctx, c, q)
+	case *protocol.AddPermissionRequest:
+		return s.addPermission(ctx, c, q)
+	case *protocol.RemovePermissionRequest:
+		return s.removePermission(ctx, c, q)
+	case *protocol.StartMessageMoveTaskRequest, *protocol.CancelMessageMoveTaskRequest, *protocol.ListMessageMoveTasksRequest:
 		return nil, unsupported("The action is not supported.")
 	default:
 		return nil, fmt.Errorf("no method answers a %T", request)

@@ -80,6 +80,15 @@ func (c *caller) queueURL(account, name string) string {
 	return strings.TrimSuffix(c.base, "/") + "/" + account + "/" + name
 }
 
+// queueURLs returns the URLs of several queues of an account.
+func (c *caller) queueURLs(account string, names []string) []string {
+	var urls []string
+	for _, name := range names {
+		urls = append(urls, c.queueURL(account, name))
+	}
+	return urls
+}
+
 // queueARN returns a queue's Amazon resource name.
 func (c *caller) queueARN(account, name string) string {
 	return "arn:aws:sqs:" + c.region + ":" + account + ":" + name

@@ -39,6 +39,7 @@ var (
 	kindInvalidEntryID        = &errorKind{"InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId", 400, true}
 	kindBatchTooLong          = &errorKind{"BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", 400, true}
 	kindUnsupported           = &errorKind{"UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400, true}
+	kindNoSuchResource        = &errorKind{"ResourceNotFoundException", "ResourceNotFoundException", 404, true}
 	kindInvalidAction         = &errorKind{"InvalidAction", "InvalidAction", 400, true}
 	kindUnknownOperation      = &errorKind{"UnknownOperationException", "UnknownOperationException", 404, true}
 	kindSerialization         = &errorKind{"SerializationException", "MalformedInput", 400, true}

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newSDK serves a world on a port of this machine and returns an AWS client for it.
-func newSDK(t *testing.T) *sqs.Client {
+// newSDK serves a world on a port of this machine and returns an AWS client for it, and its URL.
+func newSDK(t *testing.T) (client *sqs.Client, endpoint string) {
 	t.Helper()
 	w := newWorld(t)
 	s := w.frontend(t)
@@ -26,20 +26,22 @@ func newSDK(t *testing.T) *sqs.Client {
 		s.Close()
 		require.NoError(t, <-served)
 	})
+	endpoint = "http://" + listener.Addr().String()
 	return sqs.New(sqs.Options{
 		Region:       "eu-west-1",
-		BaseEndpoint: aws.String("http://" + listener.Addr().String()),
+		BaseEndpoint: &endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: testAccount, SecretAccessKey: "secret"}, nil
 		}),
 		HTTPClient:       &http.Client{Timeout: 10 * time.Second},
 		RetryMaxAttempts: 1,
-	})
+	}), endpoint
 }
 
 // The SDK checks the digests of what it sends and receives by itself.
 func TestSDK(t *testing.T) {
-	client, ctx := newSDK(t), t.Context()
+	client, _ := newSDK(t)
+	ctx := t.Context()
 	created, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("q"),
 		Attributes: map[string]string{"VisibilityTimeout": "60"}, Tags: map[string]string{"team": "red"}})
 	require.NoError(t, err)
@@ -107,6 +109,17 @@ func TestSDK(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, deleted.Successful, 1)
 	require.Equal(t, "ReceiptHandleIsInvalid", *deleted.Failed[0].Code)
+
+	_, err = client.AddPermission(ctx, &sqs.AddPermissionInput{QueueUrl: url, Label: aws.String("l"), AWSAccountIds: []string{"111111111111"}, Actions: []string{"SendMessage"}})
+	require.NoError(t, err)
+	_, err = client.RemovePermission(ctx, &sqs.RemovePermissionInput{QueueUrl: url, Label: aws.String("l")})
+	require.NoError(t, err)
+	source, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("source"), Attributes: map[string]string{
+		"RedrivePolicy": `{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:` + testAccount + `:q","maxReceiveCount":3}`}})
+	require.NoError(t, err)
+	sources, err := client.ListDeadLetterSourceQueues(ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: url})
+	require.NoError(t, err)
+	require.Equal(t, []string{*source.QueueUrl}, sources.QueueUrls)
 
 	_, err = client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: url})
 	require.NoError(t, err)

@@ -92,6 +92,8 @@ func (w *world) apply(command *catalog.Command) (*catalog.Queue, error) {
 		return nil, &metadata.InvalidAttributeError{Attribute: result.Attribute, Reason: result.Detail}
 	case catalog.TooManyTags:
 		return nil, metadata.ErrTooManyTags
+	case catalog.Conflict:
+		return nil, metadata.ErrConflict
 	default:
 		return nil, errors.New(result.Code.String() + ": " + result.Detail)
 	}
@@ -104,7 +106,7 @@ func (w *world) CreateQueue(_ context.Context, r metadata.CreateRequest) (*catal
 
 func (w *world) SetAttributes(_ context.Context, r metadata.SetRequest) (*catalog.Queue, error) {
 	return w.apply(&catalog.Command{Kind: catalog.KindSetAttributes, Account: r.Account, Name: r.Name,
-		Patch: catalog.Patch{Given: r.Given, Values: r.Attributes}, Tags: r.Tags, RemoveTags: r.RemoveTags})
+		Patch: catalog.Patch{Given: r.Given, Values: r.Attributes}, Tags: r.Tags, RemoveTags: r.RemoveTags, IfVersion: r.IfVersion})
 }
 
 func (w *world) DeleteQueue(_ context.Context, account, name string) (*catalog.Queue, error) {
@@ -131,14 +133,25 @@ func (w *world) GetQueue(_ context.Context, account, name string) (*catalog.Queu
 func (w *world) ListQueues(_ context.Context, account, prefix, after string, limit int) (names []string, next string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found, more := w.catalog.List(account, prefix, after, limit)
+	names, next = page(w.catalog.List(account, prefix, after, limit))
+	return names, next, nil
+}
+
+func (w *world) ListSources(_ context.Context, account, arn, after string, limit int) (names []string, next string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	names, next = page(w.catalog.ListSources(account, arn, after, limit))
+	return names, next, nil
+}
+
+func page(found []*catalog.Queue, more bool) (names []string, next string) {
 	for _, record := range found {
 		names = append(names, record.Name)
 	}
 	if more {
 		next = names[len(names)-1]
 	}
-	return names, next, nil
+	return names, next
 }
 
 // execute applies one command, by way of its bytes, as a backend would.

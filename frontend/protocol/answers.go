@@ -12,6 +12,8 @@ type answerWriter interface {
 	messageID(name string, id MessageID)
 	sequence(name string, number uint64)
 	texts(name, query string, values []string)
+	// requiredTexts is texts for a list that is there even if it is empty.
+	requiredTexts(name, query string, values []string)
 	// pairs writes a map of texts. In the Query protocol its keys are called key.
 	pairs(name, query, key string, values []Pair)
 	messageAttributes(attributes []MessageAttribute)
@@ -34,7 +36,7 @@ func (a *ListQueuesResponse) write(w answerWriter) {
 func (a *ListDeadLetterSourceQueuesResponse) write(w answerWriter) {
 	optionalTextMember(w, "NextToken", a.NextToken)
 	// The model says "queueUrls", and it is the only answer that does.
-	w.texts("queueUrls", "QueueUrl", a.QueueURLs)
+	w.requiredTexts("queueUrls", "QueueUrl", a.QueueURLs)
 }
 
 func (a *AttributesResponse) write(w answerWriter) {

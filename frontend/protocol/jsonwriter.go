@@ -111,10 +111,14 @@ func (w *jsonWriter) integer(name string, value int64) {
 }
 
 // texts writes an array of texts, or nothing if there are none.
-func (w *jsonWriter) texts(name, _ string, values []string) {
-	if len(values) == 0 {
-		return
+func (w *jsonWriter) texts(name, query string, values []string) {
+	if len(values) > 0 {
+		w.requiredTexts(name, query, values)
 	}
+}
+
+// requiredTexts writes an array of texts.
+func (w *jsonWriter) requiredTexts(name, _ string, values []string) {
 	w.key(name)
 	w.open('[')
 	for _, value := range values {

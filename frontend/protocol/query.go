@@ -158,6 +158,8 @@ func (w *xmlWriter) texts(_, query string, values []string) {
 	}
 }
 
+func (w *xmlWriter) requiredTexts(name, query string, values []string) { w.texts(name, query, values) }
+
 func (w *xmlWriter) pairs(_, query, key string, values []Pair) {
 	for _, pair := range values {
 		w.start(query)
