@@ -54,8 +54,12 @@ func (s *Server) perform(ctx context.Context, c *caller, request protocol.Reques
 		return s.addPermission(ctx, c, q)
 	case *protocol.RemovePermissionRequest:
 		return s.removePermission(ctx, c, q)
-	case *protocol.StartMessageMoveTaskRequest, *protocol.CancelMessageMoveTaskRequest, *protocol.ListMessageMoveTasksRequest:
-		return nil, unsupported("The action is not supported.")
+	case *protocol.StartMessageMoveTaskRequest:
+		return s.startMessageMoveTask(ctx, c, q)
+	case *protocol.CancelMessageMoveTaskRequest:
+		return s.cancelMessageMoveTask(ctx, c, q)
+	case *protocol.ListMessageMoveTasksRequest:
+		return s.listMessageMoveTasks(ctx, c, q)
 	default:
 		return nil, fmt.Errorf("no method answers a %T", request)
 	}

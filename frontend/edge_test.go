@@ -277,6 +277,6 @@ func TestServe(t *testing.T) {
 func TestGroupPartitionNeverChanges(t *testing.T) {
 	record := &catalog.Queue{Slots: make([]uint16, 64)}
 	for group, want := range map[string]int{"": 37, "a": 12, "customer-1234": 16} {
-		require.Equal(t, want, groupPartition(record, group), group)
+		require.Equal(t, want, backend.GroupPartition(record, group), group)
 	}
 }

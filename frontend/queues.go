@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/frontend/protocol"
 	"chasqui/metadata"
@@ -289,7 +290,7 @@ func (s *Server) change(ctx context.Context, request metadata.SetRequest) (proto
 		return nil, renamed(err)
 	}
 	s.records.Store(record)
-	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindConfigure, Settings: settingsOf(record)})
+	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindConfigure, Settings: backend.SettingsOf(record)})
 	if err != nil {
 		return nil, err
 	}

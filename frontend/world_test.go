@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/metadata"
 	"chasqui/metadata/catalog"
@@ -170,10 +171,45 @@ func (w *world) execute(slot uint16, command *queue.Command) (*queue.Result, err
 	return result, nil
 }
 
+// move makes the moves that messages are set aside for, and lets move tasks go on, as the leaders of slots do.
+func (w *world) move() error {
+	redriver := backend.NewRedriver(&records{world: w, cache: make(map[string]*catalog.Queue)}, w)
+	for slot := uint16(0); int(slot) < len(w.slots); {
+		w.mu.Lock()
+		tasks, outgoing := w.slots[slot].Tasks(), w.slots[slot].Outgoing()
+		w.mu.Unlock()
+		for _, id := range tasks {
+			if _, err := w.execute(slot, &queue.Command{Kind: queue.KindMoveTask, Partition: id, MoveTask: &queue.MoveTask{Operation: queue.TaskStep}}); err != nil {
+				return err
+			}
+		}
+		if len(outgoing) == 0 {
+			slot++
+			continue
+		}
+		n := 1
+		for n < len(outgoing) && outgoing[n].Partition == outgoing[0].Partition {
+			n++
+		}
+		through, returned, err := redriver.Carry(context.Background(), outgoing[:n])
+		if err != nil {
+			return err
+		}
+		settle := &queue.Command{Kind: queue.KindSettle, Partition: outgoing[0].Partition, Settle: &queue.Settle{Through: through, Returned: returned}}
+		if _, err := w.execute(slot, settle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *world) Do(ctx context.Context, slot uint16, command *queue.Command, wait time.Duration) (*queue.Result, error) {
 	until := w.host.Clock.Now().Add(wait)
 	for {
 		result, err := w.execute(slot, command)
+		if err == nil && command.Kind == queue.KindReceive {
+			err = w.move()
+		}
 		if err != nil || wait <= 0 || result.Code != queue.OK || len(result.Messages) > 0 {
 			return result, err
 		}

@@ -23,6 +23,19 @@ func checkIndexes(t require.TestingT, m *Machine) {
 			require.Contains(t, p.groups, name)
 			require.Equal(t, *g, *p.groups[name])
 		}
+		aside := 0
+		p.messages.Ascend(func(m message) bool {
+			if m.move != 0 {
+				aside++
+				mv, ok := p.moves.Get(move{number: m.move})
+				require.True(t, ok)
+				require.Equal(t, m.seq, mv.seq)
+			}
+			return true
+		})
+		require.Equal(t, aside, p.moves.Len())
+		_, noted := m.moving[id]
+		require.Equal(t, aside > 0 || p.runningTask() != nil, noted)
 		require.Len(t, p.dedupSeqs, p.dedup.Len())
 		require.Len(t, p.attemptTimes, p.attempts.Len())
 	}

@@ -31,6 +31,14 @@ type partition struct {
 	dedup *btree.BTreeG[dedupEntry]
 	// attempts holds the receives with an attempt ID of the last AttemptMs of a FIFO queue, by time.
 	attempts *btree.BTreeG[attempt]
+	// lastMove is the move number given out last, and moves holds the messages that are set aside. They stay in messages,
+	// for their retention, and are in no other index.
+	lastMove uint64
+	moves    *btree.BTreeG[move]
+	// tasks are the message move tasks, the newest first. The slice is never changed in place.
+	tasks []TaskState
+	// arrivals has, for partitions of other queues, the latest move that came from there.
+	arrivals map[PartitionID]arrival
 
 	// advancedMs is the time up to which ready and hidden are right.
 	advancedMs int64
@@ -93,7 +101,8 @@ func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePoo
 		attempts: btree.NewWithFreeListG(treeDegree, lessAttempt, nodes.attempts),
 		ready:    btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
 		hidden:   btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
-		groups:   map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
+		moves:    newMoves(), arrivals: map[PartitionID]arrival{},
+		groups: map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
 	}
 }
 
@@ -162,6 +171,9 @@ func (p *partition) add(m message) {
 	p.messages.ReplaceOrInsert(m)
 	p.bytes += int64(len(m.content.data))
 	p.digest += m.digest()
+	if m.move != 0 {
+		return
+	}
 	if p.settings.FIFO {
 		p.groupNamed(m.content.group).push(m.seq)
 	}
@@ -184,11 +196,15 @@ func (p *partition) change(old, changed message) {
 
 // remove removes a stored message.
 func (p *partition) remove(m message) {
-	p.unindex(m)
+	if m.move != 0 {
+		p.moves.Delete(move{number: m.move})
+	} else {
+		p.unindex(m)
+	}
 	p.messages.Delete(m)
 	p.digest -= m.digest()
 	p.bytes -= int64(len(m.content.data))
-	if p.settings.FIFO {
+	if p.settings.FIFO && m.move == 0 {
 		g := p.groups[m.content.group]
 		g.remove(p.id, m.seq)
 		p.refresh(g)

@@ -86,6 +86,30 @@ func (m *Machine) Stats(id PartitionID, nowMs int64) (Stats, bool) {
 	}, true
 }
 
+// Outgoing returns messages that are set aside: of each partition the first moves, at most MaxBatch, in the order of
+// the partitions. The messages share memory with the machine's state.
+func (m *Machine) Outgoing() []Outgoing {
+	var list []Outgoing
+	for _, id := range slices.SortedFunc(maps.Keys(m.moving), PartitionID.compare) {
+		list = append(list, m.partitions[id].outgoing(MaxBatch)...)
+	}
+	return list
+}
+
+// Moving reports whether any message is set aside or a move task runs.
+func (m *Machine) Moving() bool { return len(m.moving) > 0 }
+
+// Tasks returns the partitions in which a move task runs.
+func (m *Machine) Tasks() []PartitionID {
+	var list []PartitionID
+	for _, id := range slices.SortedFunc(maps.Keys(m.moving), PartitionID.compare) {
+		if m.partitions[id].runningTask() != nil {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
 // Settings returns the partition's settings, or false if there is no such partition.
 func (m *Machine) Settings(id PartitionID) (Settings, bool) {
 	p := m.partition(id)
@@ -126,7 +150,7 @@ func (m *Machine) partition(id PartitionID) *partition { return m.partitions[id]
 type lookAhead struct {
 	p     *partition
 	nowMs int64
-	// inFlight, delayed, total and bytes are the counts at nowMs.
+	// inFlight, delayed, total and bytes are the counts at nowMs. Messages that are set aside only count in bytes.
 	inFlight, delayed, total int
 	bytes                    int64
 	// oldestSentMs is the send time of the first message left, 0 if there is none.
@@ -142,7 +166,7 @@ type lookAhead struct {
 // in use.
 func (p *partition) lookAhead(nowMs int64) *lookAhead {
 	l := &lookAhead{
-		p: p, nowMs: nowMs, inFlight: p.inFlight, delayed: p.delayed, total: p.messages.Len(), bytes: p.bytes,
+		p: p, nowMs: nowMs, inFlight: p.inFlight, delayed: p.delayed, total: p.messages.Len() - p.moves.Len(), bytes: p.bytes,
 		firstSeq: math.MaxUint64,
 	}
 	p.hidden.AscendLessThan(place{visibleAtMs: nowMs + 1}, func(at place) bool {
@@ -155,9 +179,12 @@ func (p *partition) lookAhead(nowMs int64) *lookAhead {
 			l.firstSeq, l.oldestSentMs = oldest.seq, oldest.sentMs
 			return false
 		}
+		l.bytes -= int64(len(oldest.content.data))
+		if oldest.move != 0 {
+			return true
+		}
 		l.expired = append(l.expired, oldest)
 		l.total--
-		l.bytes -= int64(len(oldest.content.data))
 		if oldest.hidden(nowMs) {
 			l.unhide(oldest.receives == 0)
 		}

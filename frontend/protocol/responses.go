@@ -111,6 +111,9 @@ func (id MessageID) AppendText(dst []byte) []byte {
 	return dst
 }
 
+// String returns the canonical form.
+func (id MessageID) String() string { return string(id.AppendText(nil)) }
+
 // NewMessageID makes a version 4 UUID of 16 random bytes (RFC 9562, section 5.4).
 func NewMessageID(random [16]byte) MessageID {
 	random[6] = random[6]&0x0f | 0x40
