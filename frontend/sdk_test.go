@@ -121,6 +121,18 @@ func TestSDK(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{*source.QueueUrl}, sources.QueueUrls)
 
+	arn := "arn:aws:sqs:eu-west-1:" + testAccount + ":q"
+	started, err := client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &arn, MaxNumberOfMessagesPerSecond: aws.Int32(5)})
+	require.NoError(t, err)
+	tasks, err := client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &arn})
+	require.NoError(t, err)
+	require.Len(t, tasks.Results, 1)
+	require.Equal(t, *started.TaskHandle, *tasks.Results[0].TaskHandle)
+	require.Equal(t, int32(5), *tasks.Results[0].MaxNumberOfMessagesPerSecond)
+	cancelled, err := client.CancelMessageMoveTask(ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: started.TaskHandle})
+	require.NoError(t, err)
+	require.Zero(t, cancelled.ApproximateNumberOfMessagesMoved)
+
 	_, err = client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: url})
 	require.NoError(t, err)
 	_, err = client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: url})

@@ -18,14 +18,17 @@ const (
 	methodGetQueue rpc.Method = 21
 	// methodListQueues carries a listRequest and answers a listAnswer. Leader only.
 	methodListQueues rpc.Method = 22
-	// methodListSources carries a sourcesRequest and answers a listAnswer. Leader only.
-	methodListSources rpc.Method = 26
 	// methodHeartbeat carries a HeartbeatInfo and answers a HeartbeatAnswer. Any host.
 	methodHeartbeat rpc.Method = 23
 	// methodTopology carries nothing and answers a Topology. Any host.
 	methodTopology rpc.Method = 24
 	// methodStatus carries nothing and answers a Status. Any host, each about what it sees itself.
 	methodStatus rpc.Method = 25
+	// methodListSources carries a sourcesRequest and answers a listAnswer. Leader only.
+	methodListSources rpc.Method = 26
+
+	methodFirst = methodChange
+	methodLast  = methodListSources
 )
 
 // ListLimitMax is the largest number of names in one answer of ListQueues.

@@ -60,7 +60,7 @@ func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, c
 		return nil, fmt.Errorf("start the metadata catalog: %w", err)
 	}
 	s := newServer(host, replica, machine, cfg)
-	for method := methodChange; method <= methodStatus; method++ {
+	for method := methodFirst; method <= methodLast; method++ {
 		server.Handle(method, func(call *rpc.Call) {
 			answer, err := s.answer(call.Context(), method, call.Body())
 			if err != nil {
