@@ -12,6 +12,7 @@
 //	send.go       SendMessage(Batch)             validate.go     the rules of messages and batches
 //	receive.go    ReceiveMessage                 receipt.go      receipt handles
 //	delete.go     DeleteMessage(Batch), ChangeMessageVisibility(Batch)
+//	permission.go AddPermission, RemovePermission       movetask.go   StartMessageMoveTask and its kin
 //	placement.go  queue -> partitions -> one command to one partition, with the repeats that stale caches cause
 //	errors.go     every error as its SQS code and HTTP status
 //

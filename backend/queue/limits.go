@@ -30,7 +30,8 @@ const (
 	// MaxKeptResults bounds the results kept for one session: those from the oldest command its client still awaits
 	// to the newest. A command beyond is answered [Overloaded].
 	MaxKeptResults = 65_536
-	// MaxOutgoing bounds the messages of a partition that a task has set aside at one time.
+	// MaxOutgoing bounds the messages that one receive sets aside to move, and those of a partition that a task has set
+	// aside at one time.
 	MaxOutgoing = 100
 	// MaxTasks is how many move tasks a partition remembers (SQS lists 10).
 	MaxTasks = 10

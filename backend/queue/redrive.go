@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/btree"
 )
@@ -60,18 +61,23 @@ type Outgoing struct {
 }
 
 // deliverable calls take, which returns messages that a receive would deliver, until none among them has to move
-// instead. Those that have to are set aside, which may let others of their group take their place.
+// instead. Those that have to are set aside, which may let others of their group take their place. One receive sets no
+// more than MaxOutgoing aside, or a few more: a queue full of them must not hold up the log. It then delivers fewer
+// messages than there are, as SQS may.
 func (p *partition) deliverable(take func() []message) []message {
-	for {
-		taken, aside := take(), 0
-		for i := range taken {
-			if p.exhausted(&taken[i]) {
-				p.setAside(taken[i], p.lastMove+1, p.settings.Redrive.Target, p.settings.Redrive.SourceARN)
-				aside++
+	for aside := 0; ; {
+		taken := take()
+		before := aside
+		kept := slices.DeleteFunc(taken, func(m message) bool {
+			if !p.exhausted(&m) {
+				return false
 			}
-		}
-		if aside == 0 {
-			return taken
+			p.setAside(m, p.lastMove+1, p.settings.Redrive.Target, p.settings.Redrive.SourceARN)
+			aside++
+			return true
+		})
+		if aside == before || aside >= MaxOutgoing {
+			return kept
 		}
 	}
 }

@@ -169,6 +169,25 @@ func TestFifoMoveUnblocksTheGroup(t *testing.T) {
 	require.Empty(t, r.source.partitions[sourceID].groups)
 }
 
+// A queue full of messages that have to move does not hold up the log.
+func TestOneReceiveSetsFewAside(t *testing.T) {
+	r := newRedriveRun(t, false, 1)
+	const count = 5 * MaxOutgoing / 2
+	for range count {
+		r.send("g")
+	}
+	for range count / MaxBatch {
+		require.Len(t, r.receive(r.source, MaxBatch, 1000), MaxBatch)
+	}
+	r.nowMs += 1000
+	r.send("fresh")
+	for _, want := range []int{MaxOutgoing, 2 * MaxOutgoing, count} {
+		got := r.receive(r.source, MaxBatch, 0)
+		require.Equal(t, want, r.source.partitions[sourceID].moves.Len())
+		require.Equal(t, want == count, len(got) == 1, "the fresh one comes when the others are out of the way")
+	}
+}
+
 // A target queue that is gone gives messages back to their places.
 func TestReturnedMoves(t *testing.T) {
 	for _, fifo := range []bool{false, true} {

@@ -14,19 +14,16 @@ type parameters[T any] []parameter[T]
 
 // readJSON reads an object. Unknown members are skipped: clients are sometimes newer than we are.
 func (list parameters[T]) readJSON(r *jsonReader, into *T) {
+next:
 	for o := r.object(); o.next(); {
-		list.readMember(r, o.name, into)
-	}
-}
-
-func (list parameters[T]) readMember(r *jsonReader, name []byte, into *T) {
-	for i := range list {
-		if list[i].json == string(name) {
-			list[i].readJSON(r, into)
-			return
+		for i := range list {
+			if list[i].json == string(o.name) {
+				list[i].readJSON(r, into)
+				continue next
+			}
 		}
+		r.skip()
 	}
-	r.skip()
 }
 
 // readForm reads the form parameters below a node. Unknown ones are skipped, such as those of a signature.
@@ -107,7 +104,7 @@ func entries[T, Entry any](query string, field func(*T) *[]Entry, of parameters[
 		func(r *jsonReader, into *T) {
 			list := make([]Entry, 0, batchEntriesExpected)
 			for a := r.array(); a.next(); {
-				list = append(list, *new(Entry))
+				list = grow(list)
 				of.readJSON(r, &list[len(list)-1])
 			}
 			*field(into) = list
@@ -115,12 +112,20 @@ func entries[T, Entry any](query string, field func(*T) *[]Entry, of parameters[
 		func(r *formReader, at *formNode, into *T) {
 			list := make([]Entry, 0, batchEntriesExpected)
 			for _, element := range r.elements(at) {
-				list = append(list, *new(Entry))
+				list = grow(list)
 				of.readForm(r, element, &list[len(list)-1])
 			}
 			*field(into) = list
 		},
 	}
+}
+
+// grow appends a zero element. Room that was made for it is zero already and need not be written again.
+func grow[Entry any](list []Entry) []Entry {
+	if len(list) < batchEntriesExpected {
+		return list[:len(list)+1]
+	}
+	return append(list, *new(Entry))
 }
 
 // within describes the parameters of a part of T as parameters of T itself.
