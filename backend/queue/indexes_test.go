@@ -16,6 +16,7 @@ func checkIndexes(t require.TestingT, m *Machine) {
 		})
 		require.Equal(t, entries(want.ready), entries(p.ready), "ready of %v", id)
 		require.Equal(t, entries(want.hidden), entries(p.hidden), "hidden of %v", id)
+		require.Equal(t, entries(want.aged), entries(p.aged), "aged of %v", id)
 		require.Equal(t, []int{want.inFlight, want.delayed, int(want.bytes)}, []int{p.inFlight, p.delayed, int(p.bytes)}, "in flight, delayed, bytes of %v", id)
 		require.Equal(t, want.digest, p.digest)
 		require.Len(t, p.groups, len(want.groups))

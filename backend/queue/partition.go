@@ -44,6 +44,9 @@ type partition struct {
 	advancedMs int64
 	ready      *btree.BTreeG[place]
 	hidden     *btree.BTreeG[place]
+	// aged holds the messages of a standard queue that were sent to another queue first, by the time of that: they are
+	// older than their numbers say.
+	aged *btree.BTreeG[place]
 	// inFlight and delayed count the entries of hidden by kind.
 	inFlight, delayed int
 	// bytes is the size of all content data.
@@ -101,6 +104,7 @@ func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePoo
 		attempts: btree.NewWithFreeListG(treeDegree, lessAttempt, nodes.attempts),
 		ready:    btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
 		hidden:   btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
+		aged:     btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
 		moves:    newMoves(), arrivals: map[PartitionID]arrival{},
 		groups: map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
 	}
@@ -141,16 +145,34 @@ func (p *partition) expireMessages() {
 	for {
 		oldest, ok := p.messages.Min()
 		if !ok || !p.expired(&oldest, p.advancedMs) {
-			return
+			break
 		}
 		p.remove(oldest)
+	}
+	for {
+		oldest, ok := p.aged.Min()
+		if !ok || oldest.visibleAtMs+p.settings.RetentionMs > p.advancedMs {
+			return
+		}
+		p.remove(p.mustGet(oldest.seq))
 	}
 }
 
 // expired reports whether m's retention is over at nowMs.
 func (p *partition) expired(m *message, nowMs int64) bool {
-	return m.sentMs+p.settings.RetentionMs <= nowMs
+	bornMs := m.sentMs
+	if p.isAged(m) {
+		bornMs = m.originalSentMs()
+	}
+	return bornMs+p.settings.RetentionMs <= nowMs
 }
+
+// isAged reports whether m's retention counts from its send to another queue. On a FIFO queue it does not: there the
+// order of a group must also be that in which its messages expire.
+func (p *partition) isAged(m *message) bool { return !p.settings.FIFO && m.content.origin != nil }
+
+// agedPlace is m's place in aged.
+func agedPlace(m *message) place { return place{visibleAtMs: m.originalSentMs(), seq: m.seq} }
 
 func (p *partition) get(seq uint64) (message, bool) { return p.messages.Get(message{seq: seq}) }
 
@@ -171,6 +193,9 @@ func (p *partition) add(m message) {
 	p.messages.ReplaceOrInsert(m)
 	p.bytes += int64(len(m.content.data))
 	p.digest += m.digest()
+	if p.isAged(&m) {
+		p.aged.ReplaceOrInsert(agedPlace(&m))
+	}
 	if m.move != 0 {
 		return
 	}
@@ -200,6 +225,9 @@ func (p *partition) remove(m message) {
 		p.moves.Delete(move{number: m.move})
 	} else {
 		p.unindex(m)
+	}
+	if p.isAged(&m) {
+		p.aged.Delete(agedPlace(&m))
 	}
 	p.messages.Delete(m)
 	p.digest -= m.digest()

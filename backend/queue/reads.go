@@ -64,6 +64,9 @@ func (m *Machine) NextExpiry(id PartitionID) (int64, bool) {
 	if oldest, ok := p.messages.Min(); ok {
 		nextMs = min(nextMs, oldest.sentMs+p.settings.RetentionMs)
 	}
+	if oldest, ok := p.aged.Min(); ok {
+		nextMs = min(nextMs, oldest.visibleAtMs+p.settings.RetentionMs)
+	}
 	if oldest, ok := p.dedup.Min(); ok {
 		nextMs = min(nextMs, oldest.sentMs+DedupMs)
 	}
@@ -155,7 +158,8 @@ type lookAhead struct {
 	bytes                    int64
 	// oldestSentMs is the send time of the first message left, 0 if there is none.
 	oldestSentMs int64
-	// firstSeq is the sequence number of the first message left. Those below have expired by nowMs.
+	// firstSeq is the sequence number of the first message left. Those below have expired by nowMs; of a standard queue,
+	// others may have too.
 	firstSeq uint64
 	// appeared and expired are the messages that become visible, or are removed, between the last command and nowMs.
 	appeared []place
@@ -187,6 +191,20 @@ func (p *partition) lookAhead(nowMs int64) *lookAhead {
 		l.total--
 		if oldest.hidden(nowMs) {
 			l.unhide(oldest.receives == 0)
+		}
+		return true
+	})
+	p.aged.AscendLessThan(place{visibleAtMs: nowMs - p.settings.RetentionMs + 1}, func(at place) bool {
+		if at.seq < l.firstSeq {
+			return true // counted above
+		}
+		m := p.mustGet(at.seq)
+		l.bytes -= int64(len(m.content.data))
+		if m.move == 0 {
+			l.total--
+			if m.hidden(nowMs) {
+				l.unhide(m.receives == 0)
+			}
 		}
 		return true
 	})

@@ -208,6 +208,50 @@ func TestReturnedMoves(t *testing.T) {
 	}
 }
 
+// The retention of a message in a standard dead-letter queue counts from its send, on a FIFO queue from the move.
+func TestRetentionOfMovedMessages(t *testing.T) {
+	for _, fifo := range []bool{false, true} {
+		r := newRedriveRun(t, fifo, 1)
+		settings := &Settings{Version: 2, FIFO: fifo, RetentionMs: 60_000}
+		r.target.ApplyCommand(r.nowMs, &Command{Kind: KindConfigure, Partition: targetID, Settings: settings})
+		r.target.partitions[targetID].settings.Version = 1 // what the run's commands name
+		sentMs := r.nowMs
+		r.send("g")
+		r.send("h")
+		require.Len(t, r.receive(r.source, 10, 0), 2)
+		require.Empty(t, r.receive(r.source, 10, 0))
+		r.nowMs += 50_000
+		r.on(r.target, Command{Kind: KindSend, Sends: []Send{{Body: []byte("new"), Group: "n", DedupID: "n"}}})
+		r.transferEverything()
+		require.Len(t, r.receive(r.target, 2, 5), 2, "one of the moved ones is in flight")
+		expiryMs := sentMs + 60_000
+		if fifo {
+			expiryMs += 50_000
+		}
+		next, ok := r.target.NextExpiry(targetID)
+		require.True(t, ok)
+		require.Equal(t, expiryMs, next)
+		for _, atMs := range []int64{expiryMs - 1, expiryMs} {
+			stats, _ := r.target.Stats(targetID, atMs)
+			moved := 2
+			if atMs == expiryMs {
+				moved = 0
+			}
+			left := moved + 1
+			if fifo && atMs == expiryMs {
+				left = 0 // the new one is of the same age
+			}
+			require.Equal(t, left, stats.Visible+stats.InFlight, "at %d of a FIFO queue: %v", atMs, fifo)
+			r.nowMs = atMs
+			r.on(r.target, Command{Kind: KindExpire})
+			require.Equal(t, left, r.target.Totals().Messages)
+			again, _ := r.target.Stats(targetID, atMs)
+			require.Equal(t, stats, again, "a read ahead of time says what comes")
+			checkIndexes(t, r.target)
+		}
+	}
+}
+
 func TestTransferLimits(t *testing.T) {
 	r := newRedriveRun(t, true, 1)
 	c := Command{Kind: KindTransfer, Partition: targetID, SettingsVersion: 1, Transfer: &Transfer{Origin: sourceID, Messages: []Moved{{Number: 1, Send: Send{Group: "g"}}, {Number: 2}}}}
