@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,10 +39,25 @@ func newSDK(t *testing.T) (client *sqs.Client, endpoint string) {
 	}), endpoint
 }
 
+// actionsSeen notes which actions requests ask for.
+type actionsSeen struct {
+	mu   sync.Mutex // guards seen
+	seen map[string]bool
+}
+
+func (a *actionsSeen) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	a.seen[r.Header.Get("X-Amz-Target")] = true
+	a.mu.Unlock()
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 // The SDK checks the digests of what it sends and receives by itself.
 func TestSDK(t *testing.T) {
 	client, _ := newSDK(t)
 	ctx := t.Context()
+	used := &actionsSeen{seen: map[string]bool{}}
+	client = sqs.New(client.Options(), func(o *sqs.Options) { o.HTTPClient = &http.Client{Timeout: 10 * time.Second, Transport: used} })
 	created, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("q"),
 		Attributes: map[string]string{"VisibilityTimeout": "60"}, Tags: map[string]string{"team": "red"}})
 	require.NoError(t, err)
@@ -144,4 +160,5 @@ func TestSDK(t *testing.T) {
 	var missing *types.QueueDoesNotExist
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, "AWS.SimpleQueueService.NonExistentQueue", missing.ErrorCode())
+	require.Len(t, used.seen, 23, "every action of the API")
 }
