@@ -6,7 +6,7 @@ FAILPOINT_CTL = go run github.com/pingcap/failpoint/failpoint-ctl@$$(go list -m 
 RACED := ./node/... ./backend/... ./metadata/... ./frontend/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fmt lint wasm race failpoints check bench sim-build sim bugs bench-sim chaos-build chaos
+.PHONY: help build run test fmt lint wasm race old-client failpoints check bench sim-build sim bugs bench-sim chaos-build chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ wasm: ## build and vet for wasip1, the form in which a simulator runs the produc
 
 race: ## run the tests of the parts with the race detector
 	go test -race $(RACED)
+
+# PYTHON must have a botocore older than 1.31.81, such as Debian's package python3-botocore.
+PYTHON ?= /usr/bin/python3
+old-client: ## walk through the API with an AWS SDK for Python of the time before JSON: PYTHON=/usr/bin/python3
+	CHASQUI_PYTHON=$(PYTHON) go test -count=1 -run TestBotocore -v ./frontend
 
 failpoints: ## end processes at the failpoints of the journal, on a rewritten copy of the tree
 	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \

@@ -3,12 +3,15 @@ package backend
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"chasqui/backend/queue"
+	"chasqui/metadata"
+	"chasqui/metadata/catalog"
 	"chasqui/node"
 	"chasqui/node/nodetest"
 	"chasqui/node/replication"
@@ -30,6 +33,7 @@ type world struct {
 	server   *Server
 	client   *Client
 	topology *fixedTopology
+	records  *fixedRecords
 }
 
 // fixedTopology is a Topology that a test sets.
@@ -68,9 +72,49 @@ func newWorld(t *testing.T) *world {
 		rpcServer.Close()
 		require.NoError(t, journal.Close())
 	})
-	require.NoError(t, server.Ensure(slot, []replication.Member{{ID: "backend-1", Address: address}}))
 	topology := &fixedTopology{addresses: []string{address}}
-	return &world{t: t, host: host, server: server, client: NewClient(host, rpcClient, topology), topology: topology}
+	w := &world{t: t, host: host, server: server, client: NewClient(host, rpcClient, topology), topology: topology, records: newFixedRecords()}
+	server.MoveWith(NewRedriver(w.records, w.client))
+	require.NoError(t, server.Ensure(slot, []replication.Member{{ID: "backend-1", Address: address}}))
+	return w
+}
+
+// fixedRecords is Records that a test sets, with a cache that is as old as it may be.
+type fixedRecords struct {
+	mu     sync.Mutex // guards the fields below
+	known  map[string]*catalog.Queue
+	cached map[string]*catalog.Queue
+}
+
+func newFixedRecords() *fixedRecords {
+	return &fixedRecords{known: map[string]*catalog.Queue{}, cached: map[string]*catalog.Queue{}}
+}
+
+func (f *fixedRecords) Queue(_ context.Context, _, name string) (*catalog.Queue, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cached[name] == nil {
+		f.cached[name] = f.known[name]
+	}
+	if f.cached[name] == nil {
+		return nil, metadata.ErrNoSuchQueue
+	}
+	return f.cached[name], nil
+}
+
+func (f *fixedRecords) Invalidate(_, name string, olderThan uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if q := f.cached[name]; q != nil && q.Version < olderThan {
+		delete(f.cached, name)
+	}
+}
+
+// set changes what is known, not what is cached.
+func (f *fixedRecords) set(name string, q *catalog.Queue) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known[name] = q
 }
 
 // do carries out a command that must be answered.

@@ -22,6 +22,7 @@ type Server struct {
 	cfg      Config
 	group    replication.Config // what all slots have in common
 	resolve  func(hostID string) (address string, ok bool)
+	carrier  leader.Carrier // brings messages to other queues; nil if nobody does
 
 	mu     sync.RWMutex // guards the fields below
 	slots  map[uint16]*leader.Slot
@@ -57,6 +58,9 @@ func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, c
 	return s
 }
 
+// MoveWith sets what brings messages to other queues. It must come before the first Ensure.
+func (s *Server) MoveWith(carrier leader.Carrier) { s.carrier = carrier }
+
 // firstGroup is the raft group of slot 0: group 0 is the metadata's, should both ever share a process's journal.
 const firstGroup = 1
 
@@ -85,7 +89,7 @@ func (s *Server) Ensure(number uint16, members []replication.Member) error {
 	if s.cfg.ApplyLog {
 		group.Audit = leader.ApplyLog(s.host.Log, group.Name)
 	}
-	slot, err := leader.Start(s.host, s.replicas, number, group)
+	slot, err := leader.Start(s.host, s.replicas, number, group, s.carrier)
 	if err != nil {
 		return err
 	}

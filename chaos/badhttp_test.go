@@ -64,6 +64,12 @@ func post(action, body string) string {
 	return head(action, fmt.Sprintf("Connection: close\r\nContent-Length: %d", len(body))) + body
 }
 
+// form returns a request in the Query protocol.
+func form(parameters string) string {
+	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: sqs\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+		len(parameters), parameters)
+}
+
 // head returns the first lines of a request.
 func head(action, headers string) string {
 	return "POST / HTTP/1.1\r\nHost: sqs\r\nX-Amz-Target: AmazonSQS." + action + "\r\n" + headers + "\r\n\r\n"
@@ -96,6 +102,16 @@ func badRequests() []badInput {
 		{"unknown action", post("Boil", "{}"), 400},
 		{"action of odd bytes", post("\x7f../%00", "{}"), 400},
 		{"missing target", "POST / HTTP/1.1\r\nHost: sqs\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", 404},
+		{"form without action", form("QueueUrl=scrap&MessageBody=x"), 404},
+		{"form with an unknown action", form("Action=Boil"), 400},
+		{"form with two actions", form("Action=ListQueues&Action=ListQueues"), 404},
+		{"form cut in an escape", form("Action=SendMessage&QueueUrl=scrap&MessageBody=%4"), 400},
+		{"form of invalid UTF-8", form("Action=SendMessage&QueueUrl=scrap&MessageBody=%ff"), 400},
+		{"form with a deep name", form("Action=ListQueues&" + strings.Repeat("a.", 1<<19) + "=1"), 400},
+		{"form of many parameters", form("Action=ListQueues&" + strings.Repeat("a=1&", 1<<19)), 400},
+		{"form of many names", form("Action=ListQueues" + strings.Repeat("&Tag.1.Key", 1<<17)), 400},
+		{"form with a zero byte", form("Action=SendMessage&QueueUrl=scrap&MessageBody=%00"), 400},
+		{"form in the URL", "GET /?Action=ListQueues HTTP/1.1\r\nHost: sqs\r\nConnection: close\r\n\r\n", 200},
 		{"two targets", head("ListQueues", "X-Amz-Target: Boil\r\nConnection: close\r\nContent-Length: 2") + "{}", 200},
 		{"another verb", strings.Replace(post("SendMessage", send("")), "POST", "DELETE", 1), 404},
 		{"oversized body announced", head("SendMessage", "Connection: close\r\nContent-Length: 104857600") + "{", 413},

@@ -48,6 +48,18 @@ func (s *Server) perform(ctx context.Context, c *caller, request protocol.Reques
 		return s.tagQueue(ctx, c, q)
 	case *protocol.UntagQueueRequest:
 		return s.untagQueue(ctx, c, q)
+	case *protocol.ListDeadLetterSourceQueuesRequest:
+		return s.listDeadLetterSourceQueues(ctx, c, q)
+	case *protocol.AddPermissionRequest:
+		return s.addPermission(ctx, c, q)
+	case *protocol.RemovePermissionRequest:
+		return s.removePermission(ctx, c, q)
+	case *protocol.StartMessageMoveTaskRequest:
+		return s.startMessageMoveTask(ctx, c, q)
+	case *protocol.CancelMessageMoveTaskRequest:
+		return s.cancelMessageMoveTask(ctx, c, q)
+	case *protocol.ListMessageMoveTasksRequest:
+		return s.listMessageMoveTasks(ctx, c, q)
 	default:
 		return nil, fmt.Errorf("no method answers a %T", request)
 	}

@@ -3,6 +3,8 @@ package frontend
 import (
 	"net/http"
 	"strings"
+
+	"chasqui/frontend/protocol"
 )
 
 // caller is who sends a request and how it reached us. It does not authenticate: the access key is taken at its word.
@@ -38,6 +40,21 @@ func (s *Server) callerOf(r *http.Request) caller {
 	return c
 }
 
+// signedBy takes over what the parameters of a request say of its signer: those of a presigned URL, or the access key
+// of the signatures before version 4, which name no region. The header counts for more.
+func (c *caller) signedBy(s *Server, form *protocol.Form) {
+	key, region := splitCredential(form.Text("X-Amz-Credential"))
+	if key == "" {
+		key = form.Text("AWSAccessKeyId")
+	}
+	if c.account == s.config.DefaultAccount && isAccount(key) {
+		c.account = key
+	}
+	if c.region == s.config.DefaultRegion && region != "" {
+		c.region = region
+	}
+}
+
 // credentialScope returns the access key and region of a SigV4 Authorization header, empty if there are none:
 //
 //	AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20250610/us-west-2/sqs/aws4_request, SignedHeaders=..., Signature=...
@@ -47,6 +64,11 @@ func credentialScope(header string) (key, region string) {
 		return "", ""
 	}
 	credential, _, _ = strings.Cut(credential, ",")
+	return splitCredential(credential)
+}
+
+// splitCredential returns the access key and region of a credential: key/date/region/service/aws4_request.
+func splitCredential(credential string) (key, region string) {
 	key, rest, _ := strings.Cut(credential, "/")
 	_, rest, _ = strings.Cut(rest, "/")
 	region, _, _ = strings.Cut(rest, "/")
@@ -56,6 +78,15 @@ func credentialScope(header string) (key, region string) {
 // queueURL returns the URL of a queue as this caller can reach it.
 func (c *caller) queueURL(account, name string) string {
 	return strings.TrimSuffix(c.base, "/") + "/" + account + "/" + name
+}
+
+// queueURLs returns the URLs of several queues of an account.
+func (c *caller) queueURLs(account string, names []string) []string {
+	var urls []string
+	for _, name := range names {
+		urls = append(urls, c.queueURL(account, name))
+	}
+	return urls
 }
 
 // queueARN returns a queue's Amazon resource name.

@@ -65,7 +65,11 @@ func (s *Server) deleteMessageBatch(ctx context.Context, c *caller, q *protocol.
 	for i := range q.Entries {
 		entries[i] = handled{id: q.Entries[i].ID, receiptHandle: q.Entries[i].ReceiptHandle}
 	}
-	return s.many(ctx, c, q.QueueURL, "DeleteMessageBatch", queue.KindDelete, entries)
+	result, err := s.many(ctx, c, q.QueueURL, "DeleteMessageBatch", queue.KindDelete, entries)
+	if err != nil {
+		return nil, err
+	}
+	return &protocol.DeleteMessageBatchResponse{BatchResult: *result}, nil
 }
 
 // changeMessageVisibilityBatch answers ChangeMessageVisibilityBatch.
@@ -76,7 +80,11 @@ func (s *Server) changeMessageVisibilityBatch(ctx context.Context, c *caller, q 
 		entries[i], err = visibilityEntry(&q.Entries[i])
 		entries[i].err = err
 	}
-	return s.many(ctx, c, q.QueueURL, "ChangeMessageVisibilityBatch", queue.KindVisibility, entries)
+	result, err := s.many(ctx, c, q.QueueURL, "ChangeMessageVisibilityBatch", queue.KindVisibility, entries)
+	if err != nil {
+		return nil, err
+	}
+	return &protocol.ChangeMessageVisibilityBatchResponse{BatchResult: *result}, nil
 }
 
 // visibilityEntry checks the timeout of an entry.
@@ -94,8 +102,8 @@ func visibilityEntry(q *protocol.VisibilityEntry) (handled, error) {
 }
 
 // many carries out an action on the messages of a batch.
-func (s *Server) many(ctx context.Context, c *caller, queueURL, action string, kind queue.Kind, given []handled) (protocol.Response, error) {
-	response := new(protocol.BatchResponse)
+func (s *Server) many(ctx context.Context, c *caller, queueURL, action string, kind queue.Kind, given []handled) (*protocol.BatchResult, error) {
+	response := new(protocol.BatchResult)
 	err := s.withQueue(ctx, c, queueURL, func(record *catalog.Queue) error {
 		if err := checkEntryIDs(action, len(given), func(i int) string { return given[i].id }); err != nil {
 			return err
@@ -104,7 +112,7 @@ func (s *Server) many(ctx context.Context, c *caller, queueURL, action string, k
 		if err := s.handle(ctx, record, kind, entries); err != nil {
 			return err
 		}
-		*response = protocol.BatchResponse{}
+		*response = protocol.BatchResult{}
 		for i := range entries {
 			if err := entries[i].err; err != nil {
 				response.Failed = append(response.Failed, protocol.FailedEntry{ID: entries[i].id, Fault: apiErrorOf(err).fault()})

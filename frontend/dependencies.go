@@ -16,6 +16,8 @@ type Catalog interface {
 	GetQueue(ctx context.Context, account, name string) (*catalog.Queue, error)
 	// ListQueues returns up to limit names after the given one in order, and the name to go on after, "" at the end.
 	ListQueues(ctx context.Context, account, prefix, after string, limit int) (names []string, next string, err error)
+	// ListSources is ListQueues for the queues whose dead-letter queue is the one with an ARN.
+	ListSources(ctx context.Context, account, arn, after string, limit int) (names []string, next string, err error)
 	SetAttributes(ctx context.Context, request metadata.SetRequest) (*catalog.Queue, error)
 	// DeleteQueue returns the last record, whose partitions the caller drops.
 	DeleteQueue(ctx context.Context, account, name string) (*catalog.Queue, error)

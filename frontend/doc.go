@@ -5,13 +5,14 @@
 // [Server] is the main type. A request's way through it:
 //
 //	server.go     listens, keeps the limits of connections and time
-//	edge.go       one HTTP request: admission (limits.go), body, codec, panics, answer
+//	edge.go       one HTTP request: protocol, admission (limits.go), body, panics, answer
 //	caller.go     who asks, and which queue a URL names
 //	action.go     which method answers which action
 //	queues.go     CreateQueue and its kin        attributes.go, policy.go   their attributes       tags.go   their tags
 //	send.go       SendMessage(Batch)             validate.go     the rules of messages and batches
 //	receive.go    ReceiveMessage                 receipt.go      receipt handles
 //	delete.go     DeleteMessage(Batch), ChangeMessageVisibility(Batch)
+//	permission.go AddPermission, RemovePermission       movetask.go   StartMessageMoveTask and its kin
 //	placement.go  queue -> partitions -> one command to one partition, with the repeats that stale caches cause
 //	errors.go     every error as its SQS code and HTTP status
 //

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"chasqui/frontend/protocol"
 )
@@ -28,22 +29,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b := s.buffers.Get().(*buffers)
 	defer s.release(b)
 	requestID := s.newRequestID()
-	codec := protocol.Codec(protocol.JSON{})
+	codec := codecOf(r)
 	header := w.Header()
 	header["Content-Type"] = []string{codec.ContentType()}
 	header["x-amzn-RequestId"] = []string{requestID}
 
-	response, err := s.answer(r, codec, b)
+	action, response, err := s.answer(r, codec, b)
 	status := http.StatusOK
 	if err == nil {
-		b.answer = codec.AppendResponse(b.answer[:0], response)
+		b.answer = codec.AppendResponse(b.answer[:0], action, response, requestID)
 	} else {
 		known := apiErrorOf(err)
 		s.logFailure(r, requestID, known, err)
 		fault := known.fault()
 		status = fault.Status
-		writeErrorHeaders(header, &fault)
-		b.answer = codec.AppendFault(b.answer[:0], &fault)
+		writeErrorHeaders(header, codec, &fault)
+		b.answer = codec.AppendFault(b.answer[:0], &fault, requestID)
 	}
 	header["Content-Length"] = []string{strconv.Itoa(len(b.answer))}
 	w.WriteHeader(status)
@@ -65,34 +66,86 @@ func (s *Server) release(b *buffers) {
 	}
 }
 
+// codecOf returns the protocol of a request. A request is in the JSON protocol if its header says so in either of two
+// ways; whatever else comes is in the Query protocol, which has no header of its own.
+func codecOf(r *http.Request) protocol.Codec {
+	if r.Header.Get("X-Amz-Target") != "" || strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-") {
+		return protocol.JSON{}
+	}
+	return protocol.Query{}
+}
+
 // answer finds the action, reads the request and carries it out. It turns a panic into an error.
-func (s *Server) answer(r *http.Request, codec protocol.Codec, b *buffers) (response protocol.Response, err error) {
+func (s *Server) answer(r *http.Request, codec protocol.Codec, b *buffers) (action *protocol.Action, response protocol.Response, err error) {
 	defer recoverInto(&err)
+	if codec == (protocol.Query{}) {
+		return s.answerQuery(r, b)
+	}
 	name, ok := protocol.TargetAction(r.Header.Get("X-Amz-Target"))
 	if !ok || r.Method != http.MethodPost {
-		return nil, errUnknownOperation
+		return nil, nil, errUnknownOperation
 	}
-	action, ok := protocol.ActionNamed(name)
-	if !ok {
-		return nil, invalidAction(name)
-	}
-	if action.NewRequest == nil {
-		return nil, unsupported("The action " + name + " is not supported.")
+	if action, ok = protocol.ActionNamed(name); !ok {
+		return nil, nil, invalidAction(name)
 	}
 	if !s.load.enter(action.Priority) {
-		return nil, errOverloaded
+		return nil, nil, errOverloaded
 	}
 	defer s.load.leave()
 	body, err := b.readBody(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	request, err := codec.Decode(action, body)
+	request, err := protocol.JSON{}.Decode(action, body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := s.callerOf(r)
-	return s.perform(r.Context(), &c, request)
+	response, err = s.perform(r.Context(), &c, request)
+	return action, response, err
+}
+
+// answerQuery is answer for the Query protocol. Which action is asked for may stand in the body, so the body is read
+// before a request can be refused for overload by its priority.
+func (s *Server) answerQuery(r *http.Request, b *buffers) (*protocol.Action, protocol.Response, error) {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		return nil, nil, errUnknownOperation
+	}
+	if !s.load.enter(protocol.PriorityDelete) {
+		return nil, nil, errOverloaded
+	}
+	defer s.load.leave()
+	body, err := b.readBody(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	form, err := protocol.ParseForm([]byte(r.URL.RawQuery), body)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := form.Text("Action")
+	if name == "" {
+		return nil, nil, errUnknownOperation
+	}
+	onQueue := r.URL.Path != "" && r.URL.Path != "/"
+	action, ok := protocol.ActionNamed(name)
+	if !ok || onQueue && action.NotOnQueue {
+		return nil, nil, invalidAction(name)
+	}
+	if !s.load.admits(action.Priority) {
+		return nil, nil, errOverloaded
+	}
+	if onQueue {
+		form.SetDefault("QueueUrl", r.URL.Path)
+	}
+	request, err := protocol.Query{}.Decode(action, form)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := s.callerOf(r)
+	c.signedBy(s, form)
+	response, err := s.perform(r.Context(), &c, request)
+	return action, response, err
 }
 
 // readBody reads a request's body into the buffer, with its limit.

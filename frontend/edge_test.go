@@ -43,12 +43,11 @@ func TestAnswerHeaders(t *testing.T) {
 
 func TestRefusedRequests(t *testing.T) {
 	s := newWorld(t).frontend(t)
-	const noTarget = "Not Found UnknownOperationException: The request names no action: the X-Amz-Target header is missing."
-	require.Equal(t, noTarget, s.failure(s.ask(http.MethodPost, "/", strings.NewReader("{}"))))
+	const noTarget = "Not Found UnknownOperationException: The request names no action of this service."
+	require.Equal(t, noTarget, s.failure(s.ask(http.MethodPost, "/", strings.NewReader("{}"), "Content-Type", "application/x-amz-json-1.0")))
 	require.Equal(t, noTarget, s.failure(s.ask(http.MethodPost, "/", strings.NewReader("{}"), "X-Amz-Target", "AmazonSNS.Publish")))
 	require.Equal(t, noTarget, s.failure(s.ask(http.MethodGet, "/", nil, "X-Amz-Target", "AmazonSQS.ListQueues")))
 	require.Equal(t, "Bad Request InvalidAction: The action Boil is not valid for this endpoint.", s.failure(s.send("Boil", "{}")))
-	require.Equal(t, "Bad Request UnsupportedOperation: The action AddPermission is not supported.", s.failure(s.send("AddPermission", "{}")))
 	require.Equal(t, "Bad Request SerializationException: The request body is not a JSON object.", s.failure(s.send("ListQueues", "QueueNamePrefix=a")))
 	require.Equal(t, "Bad Request SerializationException: STRING_VALUE can not be converted to an integer.", s.failure(s.send("ListQueues", `{"MaxResults":"1"}`)))
 }
@@ -278,6 +277,6 @@ func TestServe(t *testing.T) {
 func TestGroupPartitionNeverChanges(t *testing.T) {
 	record := &catalog.Queue{Slots: make([]uint16, 64)}
 	for group, want := range map[string]int{"": 37, "a": 12, "customer-1234": 16} {
-		require.Equal(t, want, groupPartition(record, group), group)
+		require.Equal(t, want, backend.GroupPartition(record, group), group)
 	}
 }

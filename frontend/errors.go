@@ -39,9 +39,10 @@ var (
 	kindInvalidEntryID        = &errorKind{"InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId", 400, true}
 	kindBatchTooLong          = &errorKind{"BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", 400, true}
 	kindUnsupported           = &errorKind{"UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400, true}
+	kindNoSuchResource        = &errorKind{"ResourceNotFoundException", "ResourceNotFoundException", 404, true}
 	kindInvalidAction         = &errorKind{"InvalidAction", "InvalidAction", 400, true}
 	kindUnknownOperation      = &errorKind{"UnknownOperationException", "UnknownOperationException", 404, true}
-	kindSerialization         = &errorKind{"SerializationException", "SerializationException", 400, true}
+	kindSerialization         = &errorKind{"SerializationException", "MalformedInput", 400, true}
 	kindBodyTooLarge          = &errorKind{"RequestEntityTooLarge", "RequestEntityTooLarge", 413, true}
 	kindUnavailable           = &errorKind{"ServiceUnavailable", "ServiceUnavailable", 503, false}
 	kindInternalFailure       = &errorKind{"InternalFailure", "InternalFailure", 500, false}
@@ -58,9 +59,16 @@ func (e *apiError) Error() string { return e.kind.jsonType + ": " + e.message }
 
 // fault returns the error as the client sees it.
 func (e *apiError) fault() protocol.Fault {
-	return protocol.Fault{Type: e.kind.jsonType, Code: e.kind.queryCode, Message: e.message,
+	f := protocol.Fault{Type: e.kind.jsonType, Code: e.kind.queryCode, Message: e.message,
 		Sender: e.kind.sender, Status: e.kind.status}
+	if e.kind == kindQueueDoesNotExist {
+		f.QueryMessage = noQueueInQuery
+	}
+	return f
 }
+
+// noQueueInQuery is what the Query protocol says of a missing queue. It is the only message that differs.
+const noQueueInQuery = "The specified queue does not exist for this wsdl version."
 
 // Errors that need no details.
 var (
@@ -81,7 +89,7 @@ var (
 	errOverLimit = &apiError{kindOverLimit, "Too many messages are in flight in this queue: receive fewer or delete " +
 		"those that are done."}
 	errTooManyQueues    = &apiError{kindOverLimit, "There are as many queues as this service allows."}
-	errUnknownOperation = &apiError{kindUnknownOperation, "The request names no action: the X-Amz-Target header is missing."}
+	errUnknownOperation = &apiError{kindUnknownOperation, "The request names no action of this service."}
 	errBodyTooLarge     = &apiError{kindBodyTooLarge,
 		"The request body is longer than " + strconv.Itoa(protocol.MaxBodyBytes) + " bytes."}
 	errBodyUnreadable = &apiError{kindSerialization, "The request body ended too early."}
@@ -203,12 +211,15 @@ func apiErrorOf(err error) *apiError {
 const retryAfterSeconds = "1"
 
 // writeErrorHeaders writes what a client learns of an error besides the body.
-func writeErrorHeaders(header http.Header, fault *protocol.Fault) {
-	side := ";Receiver"
-	if fault.Sender {
-		side = ";Sender"
+func writeErrorHeaders(header http.Header, codec protocol.Codec, fault *protocol.Fault) {
+	if codec == (protocol.JSON{}) {
+		// Applications that were written against the Query protocol compare its codes.
+		side := ";Receiver"
+		if fault.Sender {
+			side = ";Sender"
+		}
+		header["x-amzn-query-error"] = []string{fault.Code + side}
 	}
-	header["x-amzn-query-error"] = []string{fault.Code + side}
 	if fault.Status == http.StatusServiceUnavailable {
 		header["Retry-After"] = []string{retryAfterSeconds}
 	}

@@ -9,8 +9,8 @@ import (
 	"chasqui/frontend/protocol"
 )
 
-// load counts what the server is busy with and refuses what is too much. A refusal costs next to nothing: neither the
-// body is read nor anybody asked.
+// load counts what the server is busy with and refuses what is too much. A refusal costs next to nothing: nobody is
+// asked, and in the JSON protocol the body is not even read.
 type load struct {
 	maxInFlight, maxLongPolls int64
 	inFlight, longPolls       atomic.Int64
@@ -27,12 +27,18 @@ var admitPercent = [...]int64{
 
 // enter counts a request in, or refuses it. After true, leave must follow.
 func (l *load) enter(priority protocol.Priority) bool {
-	limit := max(1, l.maxInFlight*admitPercent[priority]/100)
-	if l.inFlight.Add(1) > limit {
+	if l.inFlight.Add(1) > l.limit(priority) {
 		l.inFlight.Add(-1)
 		return false
 	}
 	return true
+}
+
+// admits tells whether a request that is counted in may go on with this priority.
+func (l *load) admits(priority protocol.Priority) bool { return l.inFlight.Load() <= l.limit(priority) }
+
+func (l *load) limit(priority protocol.Priority) int64 {
+	return max(1, l.maxInFlight*admitPercent[priority]/100)
 }
 
 func (l *load) leave() { l.inFlight.Add(-1) }

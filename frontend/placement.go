@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/metadata/catalog"
 )
@@ -66,7 +67,7 @@ func (s *Server) command(ctx context.Context, record *catalog.Queue, partition i
 		}
 		switch result.Code {
 		case queue.NeedSettings:
-			configure := queue.Command{Kind: queue.KindConfigure, Settings: settingsOf(record)}
+			configure := queue.Command{Kind: queue.KindConfigure, Settings: backend.SettingsOf(record)}
 			if template.Kind == queue.KindConfigure {
 				return nil, fmt.Errorf("partition %v asks for settings when given them", attempt.Partition)
 			}
@@ -99,16 +100,6 @@ func (s *Server) command(ctx context.Context, record *catalog.Queue, partition i
 		}
 	}
 	return nil, fmt.Errorf("queue %s changes too fast: %w", record.Name, errUnavailable)
-}
-
-// settingsOf returns what a partition must know of its queue.
-func settingsOf(record *catalog.Queue) *queue.Settings {
-	return &queue.Settings{
-		Version:       record.Version,
-		FIFO:          record.FIFO,
-		RetentionMs:   int64(record.Attributes.MessageRetentionPeriod) * 1000,
-		DedupPerGroup: record.DedupPerGroup,
-	}
 }
 
 // onPartitions calls do for each of the partitions, at the same time if there are several, and waits for all. It
@@ -155,15 +146,4 @@ func allPartitions(record *catalog.Queue) []int {
 		partitions[i] = i
 	}
 	return partitions
-}
-
-// groupPartition returns the partition of a message group. It must be the same on every frontend and for ever, so the
-// hash is a fixed one (FNV-1a, 64 bits).
-func groupPartition(record *catalog.Queue, group string) int {
-	const offset, prime = 14695981039346656037, 1099511628211
-	hash := uint64(offset)
-	for i := range len(group) {
-		hash = (hash ^ uint64(group[i])) * prime
-	}
-	return int(hash % uint64(len(record.Slots)))
 }

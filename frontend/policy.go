@@ -3,6 +3,7 @@ package frontend
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 // Limits of the attributes that are JSON documents.
 const (
 	maxPolicyBytes         = 8192
+	maxPolicyStatements    = 20
 	maxReceiveCountLargest = 1000
 	maxSourceQueues        = 10
 )
@@ -26,6 +28,13 @@ func parsePolicy(a *catalog.Attributes, text string) error {
 	var compact bytes.Buffer
 	if len(text) > maxPolicyBytes || !strings.HasPrefix(strings.TrimSpace(text), "{") || json.Compact(&compact, []byte(text)) != nil {
 		return invalidAttributeValue("Policy", "")
+	}
+	policy, err := readPolicy(text)
+	if err != nil {
+		return err
+	}
+	if len(policy.Statement) > maxPolicyStatements {
+		return invalidAttributeValue("Policy", "It has more than "+strconv.Itoa(maxPolicyStatements)+" statements.")
 	}
 	a.Policy = compact.String()
 	return nil
@@ -91,6 +100,16 @@ func redriveTarget(policy string) (string, error) {
 type redriveAllowPolicy struct {
 	Permission string   `json:"redrivePermission"`
 	Sources    []string `json:"sourceQueueArns,omitempty"`
+}
+
+// allowsRedrive reports whether a queue's RedriveAllowPolicy lets it be the dead-letter queue of another, named by its ARN.
+// Without a policy it may be anybody's.
+func allowsRedrive(allowPolicy, sourceARN string) bool {
+	var policy redriveAllowPolicy
+	if allowPolicy == "" || json.Unmarshal([]byte(allowPolicy), &policy) != nil {
+		return allowPolicy == ""
+	}
+	return policy.Permission == "allowAll" || policy.Permission == "byQueue" && slices.Contains(policy.Sources, sourceARN)
 }
 
 func parseRedriveAllowPolicy(a *catalog.Attributes, text string) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/frontend/protocol"
 	"chasqui/metadata"
@@ -84,7 +85,7 @@ func (s *Server) checkRedriveTarget(ctx context.Context, c *caller, name string,
 	if targetName == name {
 		return refuse("Dead letter target cannot be the queue itself.")
 	}
-	record, err := s.records.Queue(ctx, account, targetName)
+	record, err := s.catalog.GetQueue(ctx, account, targetName)
 	switch {
 	case errors.Is(err, metadata.ErrNoSuchQueue):
 		return refuse("Dead letter target does not exist.")
@@ -92,6 +93,8 @@ func (s *Server) checkRedriveTarget(ctx context.Context, c *caller, name string,
 		return fmt.Errorf("look up the dead-letter queue: %w", err)
 	case record.FIFO != fifo:
 		return refuse("Dead-letter queue must be same type of queue as the source.")
+	case !allowsRedrive(record.Attributes.RedriveAllowPolicy, c.queueARN(c.account, name)):
+		return refuse("The dead-letter queue does not allow this queue as its source.")
 	}
 	return nil
 }
@@ -118,29 +121,59 @@ func (s *Server) getQueueURL(ctx context.Context, c *caller, q *protocol.GetQueu
 // listQueues answers ListQueues. Only a caller who asked for pages gets a token for the next one; it is the name after
 // which to go on, so that no state is kept.
 func (s *Server) listQueues(ctx context.Context, c *caller, q *protocol.ListQueuesRequest) (protocol.Response, error) {
-	limit, err := checkRange(q.MaxResults, maxListed, 1, maxListed, "MaxResults", "MaxResults must be between 1 and 1000.")
+	limit, after, err := checkPage(q.MaxResults, q.NextToken)
 	if err != nil {
 		return nil, err
-	}
-	after, err := base64.RawURLEncoding.DecodeString(q.NextToken)
-	if err != nil || len(after) > maxQueueNameBytes {
-		return nil, invalidParameterText("Invalid or expired next token.")
 	}
 	if len(q.Prefix) > maxQueueNameBytes {
 		return &protocol.ListQueuesResponse{}, nil
 	}
-	names, next, err := s.catalog.ListQueues(ctx, c.account, q.Prefix, string(after), int(limit))
+	names, next, err := s.catalog.ListQueues(ctx, c.account, q.Prefix, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	response := new(protocol.ListQueuesResponse)
-	for _, name := range names {
-		response.QueueURLs = append(response.QueueURLs, c.queueURL(c.account, name))
+	return &protocol.ListQueuesResponse{QueueURLs: c.queueURLs(c.account, names), NextToken: nextToken(q.MaxResults, next)}, nil
+}
+
+// listDeadLetterSourceQueues answers ListDeadLetterSourceQueues.
+func (s *Server) listDeadLetterSourceQueues(ctx context.Context, c *caller, q *protocol.ListDeadLetterSourceQueuesRequest) (protocol.Response, error) {
+	account, name, err := c.resolve(q.QueueURL)
+	if err != nil {
+		return nil, err
 	}
-	if next != "" && q.MaxResults.Set {
-		response.NextToken = base64.RawURLEncoding.EncodeToString([]byte(next))
+	limit, after, err := checkPage(q.MaxResults, q.NextToken)
+	if err != nil {
+		return nil, err
 	}
-	return response, nil
+	if _, err := s.catalog.GetQueue(ctx, account, name); err != nil {
+		return nil, err
+	}
+	names, next, err := s.catalog.ListSources(ctx, account, c.queueARN(account, name), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return &protocol.ListDeadLetterSourceQueuesResponse{QueueURLs: c.queueURLs(account, names), NextToken: nextToken(q.MaxResults, next)}, nil
+}
+
+// checkPage returns what the parameters of a list mean: how many to list, and after which name.
+func checkPage(maxResults protocol.Optional[int64], token string) (limit int, after string, err error) {
+	most, err := checkRange(maxResults, maxListed, 1, maxListed, "MaxResults", "MaxResults must be between 1 and 1000.")
+	if err != nil {
+		return 0, "", err
+	}
+	name, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(name) > maxQueueNameBytes {
+		return 0, "", invalidParameterText("Invalid or expired next token.")
+	}
+	return int(most), string(name), nil
+}
+
+// nextToken returns the token of the page that begins after a name, "" if there is none.
+func nextToken(maxResults protocol.Optional[int64], next string) string {
+	if next == "" || !maxResults.Set {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(next))
 }
 
 // deleteQueue answers DeleteQueue. The catalog's word is the deletion; dropping the partitions makes every frontend
@@ -257,7 +290,7 @@ func (s *Server) change(ctx context.Context, request metadata.SetRequest) (proto
 		return nil, renamed(err)
 	}
 	s.records.Store(record)
-	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindConfigure, Settings: settingsOf(record)})
+	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindConfigure, Settings: backend.SettingsOf(record)})
 	if err != nil {
 		return nil, err
 	}

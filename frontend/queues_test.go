@@ -50,6 +50,7 @@ func TestCreateQueue(t *testing.T) {
 		"not a boolean":         {"x", given{"SqsManagedSseEnabled": "yes"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter SqsManagedSseEnabled."},
 		"key period":            {"x", given{"KmsDataKeyReusePeriodSeconds": "59"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter KmsDataKeyReusePeriodSeconds."},
 		"two encryptions":       {"x", given{"SqsManagedSseEnabled": "true", "KmsMasterKeyId": "k"}, "Bad Request InvalidAttributeName: You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."},
+		"statements":            {"x", given{"Policy": `{"Statement":[` + strings.Repeat("{},", 20) + `{}]}`}, "Bad Request InvalidAttributeValue: Invalid value for the parameter Policy. Reason: It has more than 20 statements."},
 		"policy":                {"x", given{"Policy": "[]"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter Policy."},
 		"partitions":            {"x", given{"ChasquiPartitions": "65"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter ChasquiPartitions."},
 		"other partitions":      {"q", given{"ChasquiPartitions": "2"}, "Bad Request QueueNameExists: A queue already exists with the same name and a different value for attribute ChasquiPartitions"},
@@ -110,6 +111,18 @@ func TestQueueAttributes(t *testing.T) {
 
 	set(url, map[string]string{"RedriveAllowPolicy": `{"sourceQueueArns": ["a<&>b"], "redrivePermission": "byQueue"}`})
 	require.Equal(t, document{"RedriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["a<&>b"]}`}, get(url, "RedriveAllowPolicy"))
+
+	// Which queues may make this one their dead-letter queue.
+	s.create("friend")
+	redrive := map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"arn:aws:sqs:us-west-2:123456789012:q","maxReceiveCount":1}`}
+	set(url, map[string]string{"RedriveAllowPolicy": `{"sourceQueueArns": ["arn:aws:sqs:us-west-2:123456789012:friend"], "redrivePermission": "byQueue"}`})
+	set("friend", redrive)
+	const refused = `Value {"deadLetterTargetArn":"arn:aws:sqs:us-west-2:123456789012:q","maxReceiveCount":1} for parameter RedrivePolicy is invalid. Reason: The dead-letter queue does not allow this queue as its source.`
+	require.Equal(t, badPrefix+refused, s.fails("SetQueueAttributes", document{"QueueUrl": "dead", "Attributes": redrive}))
+	set(url, map[string]string{"RedriveAllowPolicy": `{"redrivePermission": "denyAll"}`})
+	require.Equal(t, badPrefix+refused, s.fails("SetQueueAttributes", document{"QueueUrl": "friend", "Attributes": redrive}))
+	set(url, map[string]string{"RedriveAllowPolicy": `{"redrivePermission": "allowAll"}`})
+	set("dead", redrive)
 
 	fifo := s.create("f.fifo", "FifoQueue", "true", "ChasquiPartitions", "4")
 	set(fifo, map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "TRUE", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/frontend/protocol"
 	"chasqui/metadata/catalog"
@@ -83,7 +84,7 @@ func (s *Server) receive(ctx context.Context, record *catalog.Queue, command *qu
 	start := int(s.receives.Add(1) % uint64(len(record.Slots)))
 	if command.Receive.AttemptID != "" {
 		// A repeated receive must meet the partition that remembers the attempt before it takes from another.
-		start = groupPartition(record, command.Receive.AttemptID)
+		start = backend.GroupPartition(record, command.Receive.AttemptID)
 	}
 	began := s.host.Clock.Now()
 	for {
@@ -202,9 +203,10 @@ func systemAttributes(record *catalog.Queue, names []string, m *queue.Message) (
 	}
 	add("SenderId", m.SenderID)
 	add("ApproximateFirstReceiveTimestamp", strconv.FormatInt(m.FirstReceiveMs, 10))
-	add("ApproximateReceiveCount", strconv.FormatUint(uint64(m.Receive), 10))
+	add("ApproximateReceiveCount", strconv.FormatUint(uint64(m.EarlierReceives)+uint64(m.Receive), 10))
 	add("SentTimestamp", strconv.FormatInt(m.SentMs, 10))
 	add("MessageGroupId", m.Group)
+	add("DeadLetterQueueSourceArn", m.SourceARN)
 	if record.FIFO {
 		add("MessageDeduplicationId", m.DedupID)
 		add("SequenceNumber", protocol.SequenceText(m.Seq))

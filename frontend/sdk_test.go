@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newSDK serves a world on a port of this machine and returns an AWS client for it.
-func newSDK(t *testing.T) *sqs.Client {
+// newSDK serves a world on a port of this machine and returns an AWS client for it, and its URL.
+func newSDK(t *testing.T) (client *sqs.Client, endpoint string) {
 	t.Helper()
 	w := newWorld(t)
 	s := w.frontend(t)
@@ -26,20 +27,37 @@ func newSDK(t *testing.T) *sqs.Client {
 		s.Close()
 		require.NoError(t, <-served)
 	})
+	endpoint = "http://" + listener.Addr().String()
 	return sqs.New(sqs.Options{
 		Region:       "eu-west-1",
-		BaseEndpoint: aws.String("http://" + listener.Addr().String()),
+		BaseEndpoint: &endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: testAccount, SecretAccessKey: "secret"}, nil
 		}),
 		HTTPClient:       &http.Client{Timeout: 10 * time.Second},
 		RetryMaxAttempts: 1,
-	})
+	}), endpoint
+}
+
+// actionsSeen notes which actions requests ask for.
+type actionsSeen struct {
+	mu   sync.Mutex // guards seen
+	seen map[string]bool
+}
+
+func (a *actionsSeen) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	a.seen[r.Header.Get("X-Amz-Target")] = true
+	a.mu.Unlock()
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // The SDK checks the digests of what it sends and receives by itself.
 func TestSDK(t *testing.T) {
-	client, ctx := newSDK(t), t.Context()
+	client, _ := newSDK(t)
+	ctx := t.Context()
+	used := &actionsSeen{seen: map[string]bool{}}
+	client = sqs.New(client.Options(), func(o *sqs.Options) { o.HTTPClient = &http.Client{Timeout: 10 * time.Second, Transport: used} })
 	created, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("q"),
 		Attributes: map[string]string{"VisibilityTimeout": "60"}, Tags: map[string]string{"team": "red"}})
 	require.NoError(t, err)
@@ -108,6 +126,29 @@ func TestSDK(t *testing.T) {
 	require.Len(t, deleted.Successful, 1)
 	require.Equal(t, "ReceiptHandleIsInvalid", *deleted.Failed[0].Code)
 
+	_, err = client.AddPermission(ctx, &sqs.AddPermissionInput{QueueUrl: url, Label: aws.String("l"), AWSAccountIds: []string{"111111111111"}, Actions: []string{"SendMessage"}})
+	require.NoError(t, err)
+	_, err = client.RemovePermission(ctx, &sqs.RemovePermissionInput{QueueUrl: url, Label: aws.String("l")})
+	require.NoError(t, err)
+	source, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("source"), Attributes: map[string]string{
+		"RedrivePolicy": `{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:` + testAccount + `:q","maxReceiveCount":3}`}})
+	require.NoError(t, err)
+	sources, err := client.ListDeadLetterSourceQueues(ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: url})
+	require.NoError(t, err)
+	require.Equal(t, []string{*source.QueueUrl}, sources.QueueUrls)
+
+	arn := "arn:aws:sqs:eu-west-1:" + testAccount + ":q"
+	started, err := client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &arn, MaxNumberOfMessagesPerSecond: aws.Int32(5)})
+	require.NoError(t, err)
+	tasks, err := client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &arn})
+	require.NoError(t, err)
+	require.Len(t, tasks.Results, 1)
+	require.Equal(t, *started.TaskHandle, *tasks.Results[0].TaskHandle)
+	require.Equal(t, int32(5), *tasks.Results[0].MaxNumberOfMessagesPerSecond)
+	cancelled, err := client.CancelMessageMoveTask(ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: started.TaskHandle})
+	require.NoError(t, err)
+	require.Zero(t, cancelled.ApproximateNumberOfMessagesMoved)
+
 	_, err = client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: url})
 	require.NoError(t, err)
 	_, err = client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: url})
@@ -119,4 +160,5 @@ func TestSDK(t *testing.T) {
 	var missing *types.QueueDoesNotExist
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, "AWS.SimpleQueueService.NonExistentQueue", missing.ErrorCode())
+	require.Len(t, used.seen, 23, "every action of the API")
 }

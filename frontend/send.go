@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/frontend/protocol"
 	"chasqui/metadata/catalog"
@@ -147,7 +148,7 @@ func (s *Server) place(record *catalog.Queue, entries []outgoing) []int {
 	}
 	var partitions []int
 	for i := range entries {
-		entries[i].partition = groupPartition(record, entries[i].message.GroupID.Value)
+		entries[i].partition = backend.GroupPartition(record, entries[i].message.GroupID.Value)
 		if !slices.Contains(partitions, entries[i].partition) {
 			partitions = append(partitions, entries[i].partition)
 		}

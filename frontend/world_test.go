@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/metadata"
 	"chasqui/metadata/catalog"
@@ -92,6 +93,8 @@ func (w *world) apply(command *catalog.Command) (*catalog.Queue, error) {
 		return nil, &metadata.InvalidAttributeError{Attribute: result.Attribute, Reason: result.Detail}
 	case catalog.TooManyTags:
 		return nil, metadata.ErrTooManyTags
+	case catalog.Conflict:
+		return nil, metadata.ErrConflict
 	default:
 		return nil, errors.New(result.Code.String() + ": " + result.Detail)
 	}
@@ -104,7 +107,7 @@ func (w *world) CreateQueue(_ context.Context, r metadata.CreateRequest) (*catal
 
 func (w *world) SetAttributes(_ context.Context, r metadata.SetRequest) (*catalog.Queue, error) {
 	return w.apply(&catalog.Command{Kind: catalog.KindSetAttributes, Account: r.Account, Name: r.Name,
-		Patch: catalog.Patch{Given: r.Given, Values: r.Attributes}, Tags: r.Tags, RemoveTags: r.RemoveTags})
+		Patch: catalog.Patch{Given: r.Given, Values: r.Attributes}, Tags: r.Tags, RemoveTags: r.RemoveTags, IfVersion: r.IfVersion})
 }
 
 func (w *world) DeleteQueue(_ context.Context, account, name string) (*catalog.Queue, error) {
@@ -131,14 +134,25 @@ func (w *world) GetQueue(_ context.Context, account, name string) (*catalog.Queu
 func (w *world) ListQueues(_ context.Context, account, prefix, after string, limit int) (names []string, next string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found, more := w.catalog.List(account, prefix, after, limit)
+	names, next = page(w.catalog.List(account, prefix, after, limit))
+	return names, next, nil
+}
+
+func (w *world) ListSources(_ context.Context, account, arn, after string, limit int) (names []string, next string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	names, next = page(w.catalog.ListSources(account, arn, after, limit))
+	return names, next, nil
+}
+
+func page(found []*catalog.Queue, more bool) (names []string, next string) {
 	for _, record := range found {
 		names = append(names, record.Name)
 	}
 	if more {
 		next = names[len(names)-1]
 	}
-	return names, next, nil
+	return names, next
 }
 
 // execute applies one command, by way of its bytes, as a backend would.
@@ -157,10 +171,45 @@ func (w *world) execute(slot uint16, command *queue.Command) (*queue.Result, err
 	return result, nil
 }
 
+// move makes the moves that messages are set aside for, and lets move tasks go on, as the leaders of slots do.
+func (w *world) move() error {
+	redriver := backend.NewRedriver(&records{world: w, cache: make(map[string]*catalog.Queue)}, w)
+	for slot := uint16(0); int(slot) < len(w.slots); {
+		w.mu.Lock()
+		tasks, outgoing := w.slots[slot].Tasks(), w.slots[slot].Outgoing()
+		w.mu.Unlock()
+		for _, id := range tasks {
+			if _, err := w.execute(slot, &queue.Command{Kind: queue.KindMoveTask, Partition: id, MoveTask: &queue.MoveTask{Operation: queue.TaskStep}}); err != nil {
+				return err
+			}
+		}
+		if len(outgoing) == 0 {
+			slot++
+			continue
+		}
+		n := 1
+		for n < len(outgoing) && outgoing[n].Partition == outgoing[0].Partition {
+			n++
+		}
+		through, returned, err := redriver.Carry(context.Background(), outgoing[:n])
+		if err != nil {
+			return err
+		}
+		settle := &queue.Command{Kind: queue.KindSettle, Partition: outgoing[0].Partition, Settle: &queue.Settle{Through: through, Returned: returned}}
+		if _, err := w.execute(slot, settle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *world) Do(ctx context.Context, slot uint16, command *queue.Command, wait time.Duration) (*queue.Result, error) {
 	until := w.host.Clock.Now().Add(wait)
 	for {
 		result, err := w.execute(slot, command)
+		if err == nil && command.Kind == queue.KindReceive {
+			err = w.move()
+		}
 		if err != nil || wait <= 0 || result.Code != queue.OK || len(result.Messages) > 0 {
 			return result, err
 		}

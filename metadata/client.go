@@ -67,18 +67,20 @@ type SetRequest struct {
 	// Attributes holds the values of the attributes named in Given. The others stay as they are.
 	Attributes catalog.Attributes
 	Given      []string
+	// IfVersion, unless it is 0, is the version that the record must have; ErrConflict if it has another.
+	IfVersion uint64
 	// RemoveTags are removed, then Tags are set. Removing a tag that is not there is no error.
 	Tags       map[string]string
 	RemoveTags []string
 }
 
 // SetAttributes changes what the request gives and returns the record after it. Errors: ErrNoSuchQueue,
-// ErrInvalidAttribute, ErrTooManyTags, ErrInvalidRequest, ErrUnavailable, ErrUnknownOutcome.
+// ErrInvalidAttribute, ErrTooManyTags, ErrConflict, ErrInvalidRequest, ErrUnavailable, ErrUnknownOutcome.
 func (c *Client) SetAttributes(ctx context.Context, request SetRequest) (*catalog.Queue, error) {
 	return c.change(ctx, "set attributes of", &catalog.Command{
 		RequestID: request.RequestID, Kind: catalog.KindSetAttributes, Account: request.Account, Name: request.Name,
 		Patch: catalog.Patch{Given: request.Given, Values: request.Attributes},
-		Tags:  request.Tags, RemoveTags: request.RemoveTags,
+		Tags:  request.Tags, RemoveTags: request.RemoveTags, IfVersion: request.IfVersion,
 	})
 }
 
@@ -152,13 +154,23 @@ func (c *Client) unreadable(method rpc.Method, err error) error {
 // The read is linearizable. Error: ErrUnavailable.
 func (c *Client) ListQueues(ctx context.Context, account, prefix, after string, limit int) (names []string, next string, err error) {
 	request := listRequest{account: account, prefix: prefix, after: after, limit: min(max(limit, 1), ListLimitMax)}
-	body, err := c.askLeader(ctx, methodListQueues, rpc.Encode(&request))
+	return c.askForNames(ctx, methodListQueues, rpc.Encode(&request), account)
+}
+
+// ListSources is ListQueues for the queues whose dead-letter queue is the one with an ARN.
+func (c *Client) ListSources(ctx context.Context, account, arn, after string, limit int) (names []string, next string, err error) {
+	request := sourcesRequest{account: account, arn: arn, after: after, limit: min(max(limit, 1), ListLimitMax)}
+	return c.askForNames(ctx, methodListSources, rpc.Encode(&request), account)
+}
+
+func (c *Client) askForNames(ctx context.Context, method rpc.Method, body []byte, account string) (names []string, next string, err error) {
+	body, err = c.askLeader(ctx, method, body)
 	if err != nil {
 		return nil, "", fmt.Errorf("list queues of %s: %w", account, err)
 	}
 	var answer listAnswer
 	if err := rpc.Decode(body, &answer); err != nil {
-		return nil, "", fmt.Errorf("list queues of %s: %w", account, c.unreadable(methodListQueues, err))
+		return nil, "", fmt.Errorf("list queues of %s: %w", account, c.unreadable(method, err))
 	}
 	if answer.more && len(answer.names) > 0 {
 		next = answer.names[len(answer.names)-1]

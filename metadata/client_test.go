@@ -87,6 +87,32 @@ func TestClientLists(t *testing.T) {
 			}
 		}
 		require.Equal(t, []string{"q0", "q1", "q2", "q3", "q4"}, all)
+
+		const arn = "arn:aws:sqs:r:111122223333:q0"
+		for _, name := range []string{"q2", "q3", "q4"} {
+			_, err := client.SetAttributes(t.Context(), SetRequest{Account: "111122223333", Name: name, Given: []string{"RedrivePolicy"},
+				Attributes: catalog.Attributes{RedrivePolicy: `{"deadLetterTargetArn":"` + arn + `","maxReceiveCount":3}`}})
+			require.NoError(t, err)
+		}
+		names, next, err := client.ListSources(t.Context(), "111122223333", arn, "", 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{"q2", "q3"}, names)
+		names, next, err = client.ListSources(t.Context(), "111122223333", arn, next, 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{"q4"}, names)
+		require.Empty(t, next)
+		names, _, err = client.ListSources(t.Context(), "111122223333", arn+"0", "", 2)
+		require.NoError(t, err)
+		require.Empty(t, names)
+
+		// A change that depends on a version is refused when somebody else was faster.
+		q, err := client.GetQueue(t.Context(), "111122223333", "q1")
+		require.NoError(t, err)
+		change := SetRequest{Account: "111122223333", Name: "q1", IfVersion: q.Version, Given: []string{"Policy"}, Attributes: catalog.Attributes{Policy: "{}"}}
+		_, err = client.SetAttributes(t.Context(), change)
+		require.NoError(t, err)
+		_, err = client.SetAttributes(t.Context(), change)
+		require.ErrorIs(t, err, ErrConflict)
 	})
 }
 

@@ -19,6 +19,8 @@ var (
 	ErrPurgeInProgress = errors.New("the queue was purged recently")
 	// ErrInvalidAttribute means that an attribute cannot have the value; the error is an *InvalidAttributeError.
 	ErrInvalidAttribute = errors.New("invalid attribute value")
+	// ErrConflict means that the queue's record is no longer of the version that the change was made for.
+	ErrConflict = errors.New("the queue was changed by somebody else")
 	// ErrTooManyTags means that the queue would have more than catalog.TagsMax tags.
 	ErrTooManyTags = errors.New("too many tags")
 	// ErrLimitReached means that the catalog is full.
@@ -74,6 +76,8 @@ func resultError(r *catalog.Result) error {
 		return &InvalidAttributeError{Attribute: r.Attribute, Reason: r.Detail}
 	case catalog.TooManyTags:
 		return ErrTooManyTags
+	case catalog.Conflict:
+		return ErrConflict
 	case catalog.NotReady:
 		return fmt.Errorf("%w: %s", ErrUnavailable, r.Detail)
 	case catalog.LimitReached:

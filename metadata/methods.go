@@ -24,6 +24,11 @@ const (
 	methodTopology rpc.Method = 24
 	// methodStatus carries nothing and answers a Status. Any host, each about what it sees itself.
 	methodStatus rpc.Method = 25
+	// methodListSources carries a sourcesRequest and answers a listAnswer. Leader only.
+	methodListSources rpc.Method = 26
+
+	methodFirst = methodChange
+	methodLast  = methodListSources
 )
 
 // ListLimitMax is the largest number of names in one answer of ListQueues.
@@ -77,6 +82,36 @@ func (l *listRequest) DecodeMsgpack(d *msgpack.Decoder) error {
 	r.Fields(4)
 	l.account = r.String(catalog.AccountBytesMax)
 	l.prefix = r.String(catalog.NameBytesMax)
+	l.after = r.String(catalog.NameBytesMax)
+	l.limit = int(r.UintUpTo(ListLimitMax))
+	return r.Err()
+}
+
+// sourcesRequest asks for the names of an account's queues that come after the name after and whose dead-letter queue
+// is the one with an ARN.
+type sourcesRequest struct {
+	account, arn, after string
+	limit               int
+}
+
+// arnBytesMax bounds the ARN of a queue.
+const arnBytesMax = 256
+
+func (l *sourcesRequest) EncodeMsgpack(e *msgpack.Encoder) error {
+	w := codec.NewWriter(e)
+	w.Fields(4)
+	w.String(l.account)
+	w.String(l.arn)
+	w.String(l.after)
+	w.Uint(uint64(l.limit))
+	return w.Err()
+}
+
+func (l *sourcesRequest) DecodeMsgpack(d *msgpack.Decoder) error {
+	r := codec.NewReader(d)
+	r.Fields(4)
+	l.account = r.String(catalog.AccountBytesMax)
+	l.arn = r.String(arnBytesMax)
 	l.after = r.String(catalog.NameBytesMax)
 	l.limit = int(r.UintUpTo(ListLimitMax))
 	return r.Err()

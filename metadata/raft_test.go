@@ -112,6 +112,9 @@ func TestOverRaft(t *testing.T) {
 	client := metadata.NewClient(host, caller, addresses)
 	created, err := client.CreateQueue(ctx, metadata.CreateRequest{Account: "111122223333", Name: "q"})
 	require.NoError(t, err)
+	sources, _, err := client.ListSources(ctx, "111122223333", "arn", "", 1)
+	require.NoError(t, err, "every method has a handler")
+	require.Empty(t, sources)
 	require.Equal(t, []uint16{0}, created.Slots)
 
 	status, err := client.Status(ctx)

@@ -60,7 +60,7 @@ func NewServer(host node.Host, server *rpc.Server, replicas *replication.Node, c
 		return nil, fmt.Errorf("start the metadata catalog: %w", err)
 	}
 	s := newServer(host, replica, machine, cfg)
-	for method := methodChange; method <= methodStatus; method++ {
+	for method := methodFirst; method <= methodLast; method++ {
 		server.Handle(method, func(call *rpc.Call) {
 			answer, err := s.answer(call.Context(), method, call.Body())
 			if err != nil {
@@ -94,6 +94,8 @@ func (s *Server) answer(ctx context.Context, method rpc.Method, body []byte) ([]
 		return s.getQueue(ctx, body)
 	case methodListQueues:
 		return s.listQueues(ctx, body)
+	case methodListSources:
+		return s.listSources(ctx, body)
 	case methodHeartbeat:
 		return s.heartbeat(ctx, body)
 	case methodTopology:
@@ -169,15 +171,37 @@ func (s *Server) listQueues(ctx context.Context, body []byte) ([]byte, error) {
 	if err := s.barrier(ctx); err != nil {
 		return nil, err
 	}
-	var answer listAnswer
+	var queues []*catalog.Queue
+	var more bool
 	s.machine.read(func(c *catalog.Catalog) {
-		queues, more := c.List(request.account, request.prefix, request.after, request.limit)
-		answer.more = more
-		for _, q := range queues {
-			answer.names = append(answer.names, q.Name)
-		}
+		queues, more = c.List(request.account, request.prefix, request.after, request.limit)
 	})
-	return rpc.Encode(&answer), nil
+	return encodeNames(queues, more), nil
+}
+
+func (s *Server) listSources(ctx context.Context, body []byte) ([]byte, error) {
+	var request sourcesRequest
+	if err := rpc.Decode(body, &request); err != nil {
+		return nil, badRequest(err)
+	}
+	if err := s.barrier(ctx); err != nil {
+		return nil, err
+	}
+	var queues []*catalog.Queue
+	var more bool
+	s.machine.read(func(c *catalog.Catalog) {
+		queues, more = c.ListSources(request.account, request.arn, request.after, request.limit)
+	})
+	return encodeNames(queues, more), nil
+}
+
+// encodeNames returns a listAnswer with the names of queues.
+func encodeNames(queues []*catalog.Queue, more bool) []byte {
+	answer := listAnswer{more: more}
+	for _, q := range queues {
+		answer.names = append(answer.names, q.Name)
+	}
+	return rpc.Encode(&answer)
 }
 
 // barrier makes the read after it linearizable. A read changes nothing, so whatever went wrong, it may be tried again.

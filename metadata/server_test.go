@@ -228,8 +228,8 @@ func TestServerRefusesWhatClientsMayNot(t *testing.T) {
 	for method, bodies := range map[rpc.Method][][]byte{
 		methodChange:     {host.Encode(), {0xc1}, nil},
 		methodGetQueue:   {nil, {0x93}},
-		methodListQueues: {nil, {0xff}},
-		methodHeartbeat:  {nil, rpc.Encode(&HeartbeatInfo{})},
+		methodListQueues: {nil, {0xff}}, methodListSources: {nil, {0xff}},
+		methodHeartbeat: {nil, rpc.Encode(&HeartbeatInfo{})},
 	} {
 		for _, body := range bodies {
 			_, err := c.servers[0].answer(t.Context(), method, body)

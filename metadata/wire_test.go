@@ -34,6 +34,7 @@ func TestRecords(t *testing.T) {
 	for _, test := range []struct{ sent, into record }{
 		{&queueKey{account: "1", name: "q"}, new(queueKey)},
 		{&listRequest{account: "1", prefix: "p", after: "a", limit: 7}, new(listRequest)},
+		{&sourcesRequest{account: "1", arn: "arn:q", after: "a", limit: 7}, new(sourcesRequest)},
 		{&listAnswer{names: []string{"a", "b"}, more: true}, new(listAnswer)},
 		{&HeartbeatInfo{Host: backendHost(1), PID: 1, StartedMs: 2, Accepted: true, Groups: []replication.Status{group, digested, group}}, new(HeartbeatInfo)},
 		{&HeartbeatAnswer{Standing: StandingRefused, Message: "why", Topology: topology}, new(HeartbeatAnswer)},

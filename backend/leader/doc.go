@@ -6,5 +6,5 @@
 // replication.Replica.Submit; a long poll waits in waits.go, outside the log, until the state says that a receive
 // would find something. Every host of the slot runs the same Slot; only the leader's is asked.
 //
-// Reading order: slot.go (commands), waits.go (long polls).
+// Reading order: slot.go (commands), waits.go (long polls), redrive.go (messages that move to other queues).
 package leader

@@ -19,6 +19,7 @@ type Slot struct {
 	number  uint16
 	replica *replication.Replica
 	tasks   *node.Tasks
+	moving  chan struct{} // capacity 1: there may be messages to move to other queues
 
 	mu      sync.Mutex // guards the fields below; never held while waiting
 	machine *queue.Machine
@@ -31,10 +32,12 @@ type Slot struct {
 // sizeEveryMs spaces the computations of the state's size, which look at every partition.
 const sizeEveryMs = 100
 
-// Start starts this host's replica of a slot. group describes its raft group.
-func Start(host node.Host, replicas *replication.Node, number uint16, group replication.Config) (*Slot, error) {
+// Start starts this host's replica of a slot. group describes its raft group. carrier brings messages to other queues;
+// without one, those that have to move wait.
+func Start(host node.Host, replicas *replication.Node, number uint16, group replication.Config, carrier Carrier) (*Slot, error) {
 	s := &Slot{
 		host: host, number: number, tasks: host.Tasks.Group(), machine: queue.NewMachine(), waits: newWaitTable(),
+		moving: make(chan struct{}, 1),
 	}
 	replica, err := replicas.Start(group, (*machine)(s))
 	if err != nil {
@@ -43,6 +46,9 @@ func Start(host node.Host, replicas *replication.Node, number uint16, group repl
 	s.replica = replica
 	s.tasks.Go(fmt.Sprintf("slot %d waits", number), s.watchWaits)
 	s.tasks.Go(fmt.Sprintf("slot %d expiry", number), s.expire)
+	if carrier != nil {
+		s.tasks.Go(fmt.Sprintf("slot %d redrive", number), (&redriver{slot: s, carrier: carrier}).run)
+	}
 	return s, nil
 }
 
@@ -150,6 +156,7 @@ var _ replication.StateMachine = (*machine)(nil)
 func (m *machine) Apply(now int64, operations [][]byte) []any {
 	s := (*Slot)(m)
 	results := make([]any, len(operations))
+	moves := false
 	s.mu.Lock()
 	for i, operation := range operations {
 		command, err := queue.DecodeCommand(operation)
@@ -159,6 +166,10 @@ func (m *machine) Apply(now int64, operations [][]byte) []any {
 		}
 		results[i] = s.machine.ApplyCommand(now, &command)
 		s.waits.touch(command.Partition)
+		moves = moves || mayMove(&command)
+	}
+	if moves && s.machine.Moving() {
+		s.tellMoving()
 	}
 	woken := s.wakeTouched(now)
 	if now >= s.sizedMs+sizeEveryMs {

@@ -38,6 +38,26 @@ func everyCommand() []Command {
 		}
 		all = append(all, c)
 	}
+	more := func(kind Kind, fill func(c *Command)) {
+		c := base
+		c.Kind = kind
+		fill(&c)
+		all = append(all, c)
+	}
+	more(KindConfigure, func(c *Command) {
+		c.Settings = &Settings{Version: 3, RetentionMs: 60_000, Redrive: Redrive{MaxReceives: 5, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}}
+	})
+	more(KindTransfer, func(c *Command) {
+		c.Transfer = &Transfer{Origin: PartitionID{Queue: 9, Partition: 2}, Messages: []Moved{
+			{Number: 4, SentMs: 1_700_000_000_000, Receives: 6, SourceARN: "arn", Send: all[1].Sends[1]},
+			{Number: 7, Send: Send{MessageID: [16]byte{7}, Group: "group"}},
+		}}
+	})
+	more(KindSettle, func(c *Command) { c.Settle = &Settle{Through: 7, Returned: true} })
+	more(KindMoveTask, func(c *Command) {
+		c.MoveTask = &MoveTask{Operation: TaskStart, ID: TaskID{1, 2}, Target: Target{Account: "1", Name: "q"}, RateMilli: 500_000}
+	})
+	more(KindMoveTask, func(c *Command) { c.MoveTask = &MoveTask{Operation: TaskList} })
 	return all
 }
 
@@ -51,6 +71,12 @@ func everyResult() []Result {
 			SenderID: "sender", Group: "group", DedupID: "dedup", SentMs: 1_700_000_000_000, FirstReceiveMs: 1_700_000_000_001,
 		}}},
 		{Codes: []Code{OK, HandleExpired, NotInFlight, VisibilityTooLong}},
+		{Messages: []Message{{Seq: 5, Receive: 2, SentMs: 1, FirstReceiveMs: 2, EarlierReceives: 3, SourceARN: "arn"}}},
+		{Code: TaskRunning},
+		{Tasks: []TaskState{
+			{ID: TaskID{5}, Target: Target{Account: "1", Name: "q"}, RateMilli: 1000, StartedMs: 3, ToMove: 4, Moved: 2},
+			{ID: TaskID{4}, Status: TaskFailed, Failure: failureNoTarget},
+		}},
 	}
 }
 
@@ -96,7 +122,7 @@ func TestDecodeRefuses(t *testing.T) {
 	longGroup := command
 	longGroup.Sends = []Send{{Group: strings.Repeat("g", MaxNameBytes+1)}}
 	unknownKind := command
-	unknownKind.Kind = KindExpire + 1
+	unknownKind.Kind = KindMoveTask + 1
 	for name, encoded := range map[string][]byte{
 		"nothing":         nil,
 		"another version": append([]byte{2}, good[1:]...),
@@ -137,6 +163,14 @@ func TestCheck(t *testing.T) {
 		"receive of none":         {Kind: KindReceive, Receive: &Receive{}},
 		"receive of eleven":       {Kind: KindReceive, Receive: &Receive{Max: MaxBatch + 1}},
 		"visibility too long":     {Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: MaxVisibilityMs + 1}},
+		"redrive after 0":         {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{SourceARN: "a"}}},
+		"redrive after 1001":      {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{MaxReceives: 1001}}},
+		"transfer of none":        {Kind: KindTransfer, Transfer: &Transfer{}},
+		"transfer without number": {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{}}}},
+		"transfer out of order":   {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 2}, {Number: 2}}}},
+		"transfer with a delay":   {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 1, Send: Send{DelayMs: 1}}}}},
+		"no operation":            {Kind: KindMoveTask, MoveTask: &MoveTask{}},
+		"cancel with a rate":      {Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, RateMilli: 1}},
 		"negative timeout":        {Kind: KindVisibility, Changes: []VisibilityChange{{VisibilityMs: -1}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,8 @@ type Settings struct {
 	// DedupPerGroup makes a deduplication ID count within its group only (FIFO queues with DeduplicationScope
 	// messageGroup). SQS keeps a queue to the scope it was created with, so callers pass that one.
 	DedupPerGroup bool
+	// Redrive says when messages move to the dead-letter queue.
+	Redrive Redrive
 }
 
 // Kind says what a command does. The numbers are part of the wire and journal format.
@@ -63,6 +65,12 @@ const (
 	// KindExpire does nothing but let time pass: it releases the memory of messages past their retention in a
 	// partition that nobody addresses. A leader proposes it when NextExpiry has come.
 	KindExpire
+	// KindTransfer stores messages that move here from another partition.
+	KindTransfer
+	// KindSettle ends moves to other partitions. Leaders propose it.
+	KindSettle
+	// KindMoveTask starts, cancels, lists or carries on message move tasks.
+	KindMoveTask
 )
 
 // String returns the kind's word in scripts and logs.
@@ -84,6 +92,12 @@ func (k Kind) String() string {
 		return "drop"
 	case KindExpire:
 		return "expire"
+	case KindTransfer:
+		return "transfer"
+	case KindSettle:
+		return "settle"
+	case KindMoveTask:
+		return "move-task"
 	default:
 		return fmt.Sprintf("kind(%d)", uint8(k))
 	}
@@ -103,7 +117,7 @@ type Command struct {
 	// Partition is the partition addressed.
 	Partition PartitionID
 	// SettingsVersion is the version of the queue's settings that the sender of the command knew. Not looked at for
-	// KindConfigure, KindDrop and KindExpire.
+	// KindConfigure, KindDrop, KindExpire, KindSettle, and a step of a KindMoveTask.
 	SettingsVersion uint64
 	// Kind says which one of the fields below is given; KindPurge, KindDrop and KindExpire have none.
 	Kind Kind
@@ -113,6 +127,9 @@ type Command struct {
 	Receive  *Receive
 	Deletes  []Handle
 	Changes  []VisibilityChange
+	Transfer *Transfer
+	Settle   *Settle
+	MoveTask *MoveTask
 }
 
 // Send is one message to store.
@@ -179,6 +196,10 @@ func (c *Command) Check() error {
 		}
 	case KindReceive:
 		return c.Receive.check()
+	case KindTransfer:
+		return c.Transfer.check()
+	case KindMoveTask:
+		return c.MoveTask.check()
 	case KindVisibility:
 		for i := range c.Changes {
 			if err := checkRange("visibility", c.Changes[i].VisibilityMs, 0, MaxVisibilityMs); err != nil {
@@ -191,7 +212,7 @@ func (c *Command) Check() error {
 
 // checkShape checks that the kind is known, that its own field is given, and that no other is.
 func (c *Command) checkShape() error {
-	if c.Kind < KindConfigure || c.Kind > KindExpire {
+	if c.Kind < KindConfigure || c.Kind > KindMoveTask {
 		return fmt.Errorf("unknown command %v", c.Kind)
 	}
 	for _, field := range []struct {
@@ -203,6 +224,9 @@ func (c *Command) checkShape() error {
 		{KindReceive, countOf(c.Receive != nil)},
 		{KindDelete, len(c.Deletes)},
 		{KindVisibility, len(c.Changes)},
+		{KindTransfer, countOf(c.Transfer != nil)},
+		{KindSettle, countOf(c.Settle != nil)},
+		{KindMoveTask, countOf(c.MoveTask != nil)},
 	} {
 		switch {
 		case field.kind != c.Kind && field.count > 0:
@@ -225,7 +249,54 @@ func (s *Settings) check() error {
 	if s.Version == 0 {
 		return fmt.Errorf("settings version 0, want at least 1")
 	}
+	if err := s.Redrive.check(); err != nil {
+		return err
+	}
 	return checkRange("retention", s.RetentionMs, 1, MaxRetentionMs)
+}
+
+func (r *Redrive) check() error {
+	switch {
+	case r.MaxReceives == 0 && *r != Redrive{}:
+		return fmt.Errorf("redrive to %s after 0 receives", r.Target.Name)
+	case r.MaxReceives > MaxRedriveReceives:
+		return fmt.Errorf("redrive after %d receives, at most %d", r.MaxReceives, MaxRedriveReceives)
+	case len(r.Target.Account) > MaxNameBytes || len(r.Target.Name) > MaxNameBytes || len(r.SourceARN) > MaxNameBytes:
+		return fmt.Errorf("redrive with names of %d, %d and %d bytes, at most %d",
+			len(r.Target.Account), len(r.Target.Name), len(r.SourceARN), MaxNameBytes)
+	}
+	return nil
+}
+
+func (t *MoveTask) check() error {
+	switch {
+	case t.Operation < TaskStart || t.Operation > TaskList:
+		return fmt.Errorf("unknown operation %d on a task", t.Operation)
+	case len(t.Target.Account) > MaxNameBytes || len(t.Target.Name) > MaxNameBytes:
+		return fmt.Errorf("task with names of %d and %d bytes, at most %d", len(t.Target.Account), len(t.Target.Name), MaxNameBytes)
+	case t.Operation != TaskStart && (t.Target != Target{} || t.RateMilli != 0):
+		return fmt.Errorf("operation %d on a task has a target or rate", t.Operation)
+	}
+	return nil
+}
+
+func (t *Transfer) check() error {
+	if len(t.Messages) < 1 || len(t.Messages) > MaxBatch {
+		return fmt.Errorf("transfer of %d messages, want 1 to %d", len(t.Messages), MaxBatch)
+	}
+	last := uint64(0)
+	for i := range t.Messages {
+		m := &t.Messages[i]
+		if err := m.check(); err != nil {
+			return fmt.Errorf("moved message %d: %w", i, err)
+		}
+		if m.Number <= last || m.DelayMs != 0 || len(m.SourceARN) > MaxNameBytes {
+			return fmt.Errorf("moved message %d has number %d after %d, a delay of %d ms, a source of %d bytes",
+				i, m.Number, last, m.DelayMs, len(m.SourceARN))
+		}
+		last = m.Number
+	}
+	return nil
 }
 
 func (s *Send) check() error {

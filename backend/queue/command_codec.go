@@ -14,12 +14,16 @@ const commandVersion = 1
 //
 //	version | [session, seq, low water, queue, partition, settings version, kind, payload]
 //
-//	payload of   configure    [version, fifo, retention ms, dedup per group]
+//	payload of   configure    [version, fifo, retention ms, dedup per group]; with a dead-letter queue, followed by
+//	                          max receives, its account, its name, source ARN
 //	             send         [[message id, body, attributes, system attributes, sender id, group, dedup id,
 //	                            delay ms], ...]
 //	             receive      [max, visibility ms, attempt id]
 //	             delete       [[seq, receive], ...]
 //	             visibility   [[seq, receive, visibility ms], ...]
+//	             transfer     [queue, partition, [[number, sent ms, receives, source ARN, (as a send)], ...]]
+//	             settle       [through, returned]
+//	             move task    [operation, id, target's account, target's name, rate]
 //	             the others   nil
 //
 // The result belongs to the caller.
@@ -65,17 +69,60 @@ func (c *Command) encodePayload(w *rpc.Writer) {
 			change.encode(w)
 			w.Int64(change.VisibilityMs)
 		}
+	case c.Kind == KindTransfer && c.Transfer != nil:
+		w.ArrayLen(3)
+		c.Transfer.Origin.encode(w)
+		w.ArrayLen(len(c.Transfer.Messages))
+		for i := range c.Transfer.Messages {
+			c.Transfer.Messages[i].encode(w)
+		}
+	case c.Kind == KindSettle && c.Settle != nil:
+		w.ArrayLen(2)
+		w.Uint64(c.Settle.Through)
+		w.Bool(c.Settle.Returned)
+	case c.Kind == KindMoveTask && c.MoveTask != nil:
+		w.ArrayLen(5)
+		w.Uint64(uint64(c.MoveTask.Operation))
+		w.Bytes(c.MoveTask.ID[:])
+		w.String(c.MoveTask.Target.Account)
+		w.String(c.MoveTask.Target.Name)
+		w.Uint64(uint64(c.MoveTask.RateMilli))
 	default:
 		w.Nil()
 	}
 }
 
+func (m *Moved) encode(w *rpc.Writer) {
+	w.ArrayLen(5)
+	w.Uint64(m.Number)
+	w.Int64(m.SentMs)
+	w.Uint64(uint64(m.Receives))
+	w.String(m.SourceARN)
+	m.Send.encode(w)
+}
+
+// settingsValues is how many values settings have; redriveValues how many more with a dead-letter queue.
+const (
+	settingsValues = 4
+	redriveValues  = 4
+)
+
 func (s *Settings) encode(w *rpc.Writer) {
-	w.ArrayLen(4)
+	if s.Redrive.MaxReceives > 0 {
+		w.ArrayLen(settingsValues + redriveValues)
+	} else {
+		w.ArrayLen(settingsValues)
+	}
 	w.Uint64(s.Version)
 	w.Bool(s.FIFO)
 	w.Int64(s.RetentionMs)
 	w.Bool(s.DedupPerGroup)
+	if s.Redrive.MaxReceives > 0 {
+		w.Uint64(uint64(s.Redrive.MaxReceives))
+		w.String(s.Redrive.Target.Account)
+		w.String(s.Redrive.Target.Name)
+		w.String(s.Redrive.SourceARN)
+	}
 }
 
 func (s *Send) encode(w *rpc.Writer) {
@@ -141,6 +188,21 @@ func (c *Command) decodePayload(r *rpc.Reader) {
 			r.ArrayExactly(3)
 			c.Changes[i] = VisibilityChange{Handle: decodeHandle(r), VisibilityMs: r.Int64()}
 		}
+	case KindTransfer:
+		r.ArrayExactly(3)
+		c.Transfer = &Transfer{Origin: decodePartitionID(r), Messages: make([]Moved, r.ArrayLen(MaxBatch))}
+		for i := range c.Transfer.Messages {
+			c.Transfer.Messages[i].decode(r)
+		}
+	case KindSettle:
+		r.ArrayExactly(2)
+		c.Settle = &Settle{Through: r.Uint64(), Returned: r.Bool()}
+	case KindMoveTask:
+		r.ArrayExactly(5)
+		c.MoveTask = &MoveTask{Operation: TaskOperation(r.Uint8())}
+		r.BytesInto(c.MoveTask.ID[:])
+		c.MoveTask.Target = Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)}
+		c.MoveTask.RateMilli = r.Uint32()
 	case KindPurge, KindDrop, KindExpire:
 		if !r.Nil() {
 			r.Fail("%v command without its nil", c.Kind)
@@ -151,8 +213,27 @@ func (c *Command) decodePayload(r *rpc.Reader) {
 }
 
 func (s *Settings) decode(r *rpc.Reader) {
-	r.ArrayExactly(4)
+	values := r.ArrayLen(settingsValues + redriveValues)
 	*s = Settings{Version: r.Uint64(), FIFO: r.Bool(), RetentionMs: r.Int64(), DedupPerGroup: r.Bool()}
+	switch values {
+	case settingsValues:
+	case settingsValues + redriveValues:
+		s.Redrive = Redrive{
+			MaxReceives: r.Uint32(), Target: Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)},
+			SourceARN: r.String(MaxNameBytes),
+		}
+		if s.Redrive.MaxReceives == 0 {
+			r.Fail("a dead-letter queue after 0 receives")
+		}
+	default:
+		r.Fail("settings with %d values", values)
+	}
+}
+
+func (m *Moved) decode(r *rpc.Reader) {
+	r.ArrayExactly(5)
+	m.Number, m.SentMs, m.Receives, m.SourceARN = r.Uint64(), r.Int64(), r.Uint32(), r.String(MaxNameBytes)
+	m.Send.decode(r)
 }
 
 func (s *Send) decode(r *rpc.Reader) {

@@ -51,5 +51,6 @@ func (m *Machine) dropped(id PartitionID) bool {
 func (p *partition) purge() {
 	fresh := newPartition(p.id, p.settings, p.advancedMs, p.nodes)
 	fresh.lastSeq = p.lastSeq
+	fresh.lastMove, fresh.arrivals, fresh.tasks = p.lastMove, p.arrivals, p.tasks
 	*p = *fresh
 }

@@ -18,7 +18,7 @@ func (m *message) digest() uint64 {
 	h := mix(m.seq, uint64(m.sentMs))
 	h = mix(h, uint64(m.visibleAtMs))
 	h = mix(h, uint64(m.lastReceiveMs))
-	return mix(h, uint64(m.receives))
+	return mix(h, uint64(m.receives)+m.move<<32)
 }
 
 // mix combines two numbers so that each bit of either changes about half of the result's (the finalizer of

@@ -37,6 +37,12 @@ func (g *group) remove(id PartitionID, seq uint64) {
 	g.seqs = g.seqs[1:]
 }
 
+// insert puts a message back in its place.
+func (g *group) insert(seq uint64) {
+	at, _ := slices.BinarySearch(g.seqs, seq)
+	g.seqs = slices.Insert(g.seqs, at, seq)
+}
+
 // groupNamed returns the group, creating it if it has no messages.
 func (p *partition) groupNamed(name string) *group {
 	g := p.groups[name]

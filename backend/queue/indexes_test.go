@@ -16,6 +16,7 @@ func checkIndexes(t require.TestingT, m *Machine) {
 		})
 		require.Equal(t, entries(want.ready), entries(p.ready), "ready of %v", id)
 		require.Equal(t, entries(want.hidden), entries(p.hidden), "hidden of %v", id)
+		require.Equal(t, entries(want.aged), entries(p.aged), "aged of %v", id)
 		require.Equal(t, []int{want.inFlight, want.delayed, int(want.bytes)}, []int{p.inFlight, p.delayed, int(p.bytes)}, "in flight, delayed, bytes of %v", id)
 		require.Equal(t, want.digest, p.digest)
 		require.Len(t, p.groups, len(want.groups))
@@ -23,6 +24,19 @@ func checkIndexes(t require.TestingT, m *Machine) {
 			require.Contains(t, p.groups, name)
 			require.Equal(t, *g, *p.groups[name])
 		}
+		aside := 0
+		p.messages.Ascend(func(m message) bool {
+			if m.move != 0 {
+				aside++
+				mv, ok := p.moves.Get(move{number: m.move})
+				require.True(t, ok)
+				require.Equal(t, m.seq, mv.seq)
+			}
+			return true
+		})
+		require.Equal(t, aside, p.moves.Len())
+		_, noted := m.moving[id]
+		require.Equal(t, aside > 0 || p.runningTask() != nil, noted)
 		require.Len(t, p.dedupSeqs, p.dedup.Len())
 		require.Len(t, p.attemptTimes, p.attempts.Len())
 	}

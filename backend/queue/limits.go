@@ -30,6 +30,14 @@ const (
 	// MaxKeptResults bounds the results kept for one session: those from the oldest command its client still awaits
 	// to the newest. A command beyond is answered [Overloaded].
 	MaxKeptResults = 65_536
+	// MaxOutgoing bounds the messages that one receive sets aside to move, and those of a partition that a task has set
+	// aside at one time.
+	MaxOutgoing = 100
+	// MaxTasks is how many move tasks a partition remembers (SQS lists 10).
+	MaxTasks = 10
+	// MaxOrigins bounds the partitions from which messages move into one partition; those idle for twice
+	// MaxRetentionMs do not count. A transfer from one more is answered [Overloaded].
+	MaxOrigins = 16_384
 	// MaxPartitions bounds the partitions of a slot, without tombstones; a new one beyond is answered [Overloaded].
 	MaxPartitions = 65_536
 )
@@ -45,6 +53,9 @@ const (
 	// MaxSystemAttributesBytes bounds a message's encoded system attributes (a trace header is at most a few hundred
 	// bytes).
 	MaxSystemAttributesBytes = 64 << 10
-	// MaxNameBytes bounds a group, a deduplication ID, an attempt ID (SQS: 128 each) and a sender ID.
+	// MaxNameBytes bounds a group, a deduplication ID, an attempt ID (SQS: 128 each), a sender ID, and the name, account
+	// and ARN of a queue.
 	MaxNameBytes = 256
+	// MaxRedriveReceives is SQS's limit for how often a message is delivered before it moves to the dead-letter queue.
+	MaxRedriveReceives = 1000
 )

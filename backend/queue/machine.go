@@ -15,7 +15,9 @@ type Machine struct {
 	partitions map[PartitionID]*partition
 	// tombstones maps a dropped partition to the time it was dropped.
 	tombstones map[PartitionID]int64
-	nodes      *nodePools
+	// moving are the partitions that have set messages aside or have a move task running.
+	moving map[PartitionID]struct{}
+	nodes  *nodePools
 }
 
 // sweepEveryMs spaces the searches for old sessions and tombstones.
@@ -33,6 +35,7 @@ func (m *Machine) reset() {
 		sessions:   newSessionTable(),
 		partitions: map[PartitionID]*partition{},
 		tombstones: map[PartitionID]int64{},
+		moving:     map[PartitionID]struct{}{},
 		nodes:      newNodePools(),
 	}
 }
@@ -84,6 +87,7 @@ func (m *Machine) passTime(nowMs int64) {
 
 // execute executes c without regard to its session.
 func (m *Machine) execute(c *Command) *Result {
+	defer m.noteMoves(c.Partition)
 	switch {
 	case c.Kind == KindDrop:
 		return m.drop(c.Partition)
@@ -97,8 +101,16 @@ func (m *Machine) execute(c *Command) *Result {
 		return &Result{Code: NeedSettings}
 	}
 	p.advance(m.nowMs)
-	if c.Kind == KindExpire {
+	switch c.Kind {
+	case KindExpire:
 		return &Result{}
+	case KindSettle:
+		return p.settle(c.Settle)
+	case KindMoveTask:
+		if c.MoveTask.Operation == TaskStep {
+			p.stepTask()
+			return &Result{}
+		}
 	}
 	switch {
 	case c.SettingsVersion > p.settings.Version:
@@ -118,7 +130,20 @@ func (m *Machine) execute(c *Command) *Result {
 	case KindPurge:
 		p.purge()
 		return &Result{}
+	case KindTransfer:
+		return p.transfer(c.Transfer)
+	case KindMoveTask:
+		return p.moveTask(c.MoveTask)
 	default:
 		return &Result{Code: BadCommand}
+	}
+}
+
+// noteMoves keeps moving up to date after a command on a partition.
+func (m *Machine) noteMoves(id PartitionID) {
+	if p := m.partitions[id]; p != nil && (p.moves.Len() > 0 || p.runningTask() != nil) {
+		m.moving[id] = struct{}{}
+	} else if len(m.moving) > 0 {
+		delete(m.moving, id)
 	}
 }

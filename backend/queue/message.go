@@ -13,7 +13,9 @@ type message struct {
 	// firstReceiveMs and lastReceiveMs are 0 until the first receive.
 	firstReceiveMs, lastReceiveMs int64
 	receives                      uint32
-	content                       *content
+	// move is the number of the message's move to another queue, 0 unless it is set aside for one.
+	move    uint64
+	content *content
 }
 
 func lessMessage(a, b message) bool { return a.seq < b.seq }
@@ -25,6 +27,8 @@ type content struct {
 	data                       []byte
 	bodyBytes, attributesBytes int
 	senderID, group, dedupID   string
+	// origin is nil for a message that has been in no other queue.
+	origin *origin
 }
 
 // newContent copies what it needs out of s, so that the log entry s was decoded from can be released. senderID is a
@@ -69,10 +73,14 @@ func (m *message) place() place {
 
 // delivery is the message as its latest receiver gets it.
 func (m *message) delivery() Message {
-	return Message{
+	delivered := Message{
 		MessageID: m.content.messageID, Seq: m.seq, Receive: m.receives,
 		Body: m.content.body(), Attributes: m.content.attributes(), SystemAttributes: m.content.systemAttributes(),
 		SenderID: m.content.senderID, Group: m.content.group, DedupID: m.content.dedupID,
-		SentMs: m.sentMs, FirstReceiveMs: m.firstReceiveMs,
+		SentMs: m.originalSentMs(), FirstReceiveMs: m.firstReceiveMs, EarlierReceives: m.earlierReceives(),
 	}
+	if m.content.origin != nil {
+		delivered.SourceARN = m.content.origin.sourceARN
+	}
+	return delivered
 }

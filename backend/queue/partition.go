@@ -31,11 +31,22 @@ type partition struct {
 	dedup *btree.BTreeG[dedupEntry]
 	// attempts holds the receives with an attempt ID of the last AttemptMs of a FIFO queue, by time.
 	attempts *btree.BTreeG[attempt]
+	// lastMove is the move number given out last, and moves holds the messages that are set aside. They stay in messages,
+	// for their retention, and are in no other index.
+	lastMove uint64
+	moves    *btree.BTreeG[move]
+	// tasks are the message move tasks, the newest first. The slice is never changed in place.
+	tasks []TaskState
+	// arrivals has, for partitions of other queues, the latest move that came from there.
+	arrivals map[PartitionID]arrival
 
 	// advancedMs is the time up to which ready and hidden are right.
 	advancedMs int64
 	ready      *btree.BTreeG[place]
 	hidden     *btree.BTreeG[place]
+	// aged holds the messages of a standard queue that were sent to another queue first, by the time of that: they are
+	// older than their numbers say.
+	aged *btree.BTreeG[place]
 	// inFlight and delayed count the entries of hidden by kind.
 	inFlight, delayed int
 	// bytes is the size of all content data.
@@ -93,7 +104,9 @@ func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePoo
 		attempts: btree.NewWithFreeListG(treeDegree, lessAttempt, nodes.attempts),
 		ready:    btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
 		hidden:   btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
-		groups:   map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
+		aged:     btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
+		moves:    newMoves(), arrivals: map[PartitionID]arrival{},
+		groups: map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
 	}
 }
 
@@ -132,16 +145,34 @@ func (p *partition) expireMessages() {
 	for {
 		oldest, ok := p.messages.Min()
 		if !ok || !p.expired(&oldest, p.advancedMs) {
-			return
+			break
 		}
 		p.remove(oldest)
+	}
+	for {
+		oldest, ok := p.aged.Min()
+		if !ok || oldest.visibleAtMs+p.settings.RetentionMs > p.advancedMs {
+			return
+		}
+		p.remove(p.mustGet(oldest.seq))
 	}
 }
 
 // expired reports whether m's retention is over at nowMs.
 func (p *partition) expired(m *message, nowMs int64) bool {
-	return m.sentMs+p.settings.RetentionMs <= nowMs
+	bornMs := m.sentMs
+	if p.isAged(m) {
+		bornMs = m.originalSentMs()
+	}
+	return bornMs+p.settings.RetentionMs <= nowMs
 }
+
+// isAged reports whether m's retention counts from its send to another queue. On a FIFO queue it does not: there the
+// order of a group must also be that in which its messages expire.
+func (p *partition) isAged(m *message) bool { return !p.settings.FIFO && m.content.origin != nil }
+
+// agedPlace is m's place in aged.
+func agedPlace(m *message) place { return place{visibleAtMs: m.originalSentMs(), seq: m.seq} }
 
 func (p *partition) get(seq uint64) (message, bool) { return p.messages.Get(message{seq: seq}) }
 
@@ -162,6 +193,12 @@ func (p *partition) add(m message) {
 	p.messages.ReplaceOrInsert(m)
 	p.bytes += int64(len(m.content.data))
 	p.digest += m.digest()
+	if p.isAged(&m) {
+		p.aged.ReplaceOrInsert(agedPlace(&m))
+	}
+	if m.move != 0 {
+		return
+	}
 	if p.settings.FIFO {
 		p.groupNamed(m.content.group).push(m.seq)
 	}
@@ -184,11 +221,18 @@ func (p *partition) change(old, changed message) {
 
 // remove removes a stored message.
 func (p *partition) remove(m message) {
-	p.unindex(m)
+	if m.move != 0 {
+		p.moves.Delete(move{number: m.move})
+	} else {
+		p.unindex(m)
+	}
+	if p.isAged(&m) {
+		p.aged.Delete(agedPlace(&m))
+	}
 	p.messages.Delete(m)
 	p.digest -= m.digest()
 	p.bytes -= int64(len(m.content.data))
-	if p.settings.FIFO {
+	if p.settings.FIFO && m.move == 0 {
 		g := p.groups[m.content.group]
 		g.remove(p.id, m.seq)
 		p.refresh(g)

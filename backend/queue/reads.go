@@ -64,6 +64,9 @@ func (m *Machine) NextExpiry(id PartitionID) (int64, bool) {
 	if oldest, ok := p.messages.Min(); ok {
 		nextMs = min(nextMs, oldest.sentMs+p.settings.RetentionMs)
 	}
+	if oldest, ok := p.aged.Min(); ok {
+		nextMs = min(nextMs, oldest.visibleAtMs+p.settings.RetentionMs)
+	}
 	if oldest, ok := p.dedup.Min(); ok {
 		nextMs = min(nextMs, oldest.sentMs+DedupMs)
 	}
@@ -84,6 +87,30 @@ func (m *Machine) Stats(id PartitionID, nowMs int64) (Stats, bool) {
 		Visible: later.visible(), InFlight: later.inFlight, Delayed: later.delayed,
 		OldestSentMs: later.oldestSentMs, Bytes: later.bytes,
 	}, true
+}
+
+// Outgoing returns messages that are set aside: of each partition the first moves, at most MaxBatch, in the order of
+// the partitions. The messages share memory with the machine's state.
+func (m *Machine) Outgoing() []Outgoing {
+	var list []Outgoing
+	for _, id := range slices.SortedFunc(maps.Keys(m.moving), PartitionID.compare) {
+		list = append(list, m.partitions[id].outgoing(MaxBatch)...)
+	}
+	return list
+}
+
+// Moving reports whether any message is set aside or a move task runs.
+func (m *Machine) Moving() bool { return len(m.moving) > 0 }
+
+// Tasks returns the partitions in which a move task runs.
+func (m *Machine) Tasks() []PartitionID {
+	var list []PartitionID
+	for _, id := range slices.SortedFunc(maps.Keys(m.moving), PartitionID.compare) {
+		if m.partitions[id].runningTask() != nil {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // Settings returns the partition's settings, or false if there is no such partition.
@@ -126,12 +153,13 @@ func (m *Machine) partition(id PartitionID) *partition { return m.partitions[id]
 type lookAhead struct {
 	p     *partition
 	nowMs int64
-	// inFlight, delayed, total and bytes are the counts at nowMs.
+	// inFlight, delayed, total and bytes are the counts at nowMs. Messages that are set aside only count in bytes.
 	inFlight, delayed, total int
 	bytes                    int64
 	// oldestSentMs is the send time of the first message left, 0 if there is none.
 	oldestSentMs int64
-	// firstSeq is the sequence number of the first message left. Those below have expired by nowMs.
+	// firstSeq is the sequence number of the first message left. Those below have expired by nowMs; of a standard queue,
+	// others may have too.
 	firstSeq uint64
 	// appeared and expired are the messages that become visible, or are removed, between the last command and nowMs.
 	appeared []place
@@ -142,7 +170,7 @@ type lookAhead struct {
 // in use.
 func (p *partition) lookAhead(nowMs int64) *lookAhead {
 	l := &lookAhead{
-		p: p, nowMs: nowMs, inFlight: p.inFlight, delayed: p.delayed, total: p.messages.Len(), bytes: p.bytes,
+		p: p, nowMs: nowMs, inFlight: p.inFlight, delayed: p.delayed, total: p.messages.Len() - p.moves.Len(), bytes: p.bytes,
 		firstSeq: math.MaxUint64,
 	}
 	p.hidden.AscendLessThan(place{visibleAtMs: nowMs + 1}, func(at place) bool {
@@ -155,11 +183,28 @@ func (p *partition) lookAhead(nowMs int64) *lookAhead {
 			l.firstSeq, l.oldestSentMs = oldest.seq, oldest.sentMs
 			return false
 		}
+		l.bytes -= int64(len(oldest.content.data))
+		if oldest.move != 0 {
+			return true
+		}
 		l.expired = append(l.expired, oldest)
 		l.total--
-		l.bytes -= int64(len(oldest.content.data))
 		if oldest.hidden(nowMs) {
 			l.unhide(oldest.receives == 0)
+		}
+		return true
+	})
+	p.aged.AscendLessThan(place{visibleAtMs: nowMs - p.settings.RetentionMs + 1}, func(at place) bool {
+		if at.seq < l.firstSeq {
+			return true // counted above
+		}
+		m := p.mustGet(at.seq)
+		l.bytes -= int64(len(m.content.data))
+		if m.move == 0 {
+			l.total--
+			if m.hidden(nowMs) {
+				l.unhide(m.receives == 0)
+			}
 		}
 		return true
 	})

@@ -11,14 +11,14 @@ func (p *partition) receive(r *Receive) *Result {
 	if p.inFlight >= MaxInFlight {
 		return &Result{Code: OverLimit}
 	}
-	return p.deliver(p.takeStandard(p.room(r)), r.VisibilityMs)
+	return p.deliver(p.deliverable(func() []message { return p.takeStandard(p.room(r)) }), r.VisibilityMs)
 }
 
 func (p *partition) receiveFIFO(r *Receive) *Result {
 	if result := p.repeatAttempt(r); result != nil {
 		return result
 	}
-	result := p.deliver(p.takeFIFO(p.room(r)), r.VisibilityMs)
+	result := p.deliver(p.deliverable(func() []message { return p.takeFIFO(p.room(r)) }), r.VisibilityMs)
 	p.rememberAttempt(r, result)
 	return result
 }

@@ -51,6 +51,8 @@ type restoring struct {
 	sessionID uint64
 	session   *session
 	partition *partition
+	// lastMove is the partition's.
+	lastMove uint64
 	// timed says that the first record has been read.
 	timed bool
 }
@@ -58,13 +60,18 @@ type restoring struct {
 // record takes one record into the state. Its bytes are not kept.
 func (l *restoring) record(data []byte) error {
 	r := rpc.NewReader(data)
-	const maxValues = 16
+	const maxValues = 20
 	values := r.ArrayLen(maxValues)
 	kind := r.Uint64()
 	if !l.timed && kind != recordTime {
 		r.Fail("the first record is of kind %d, want %d", kind, recordTime)
 	}
-	expect := func(want int) {
+	expect := func(want int, orMore ...int) {
+		for _, more := range orMore {
+			if values == want+more+1 {
+				return
+			}
+		}
 		if values != want+1 {
 			r.Fail("record of kind %d has %d values, want %d", kind, values-1, want)
 		}
@@ -83,17 +90,26 @@ func (l *restoring) record(data []byte) error {
 		expect(3)
 		l.machine.tombstones[decodePartitionID(&r)] = r.Int64()
 	case recordPartition:
-		expect(5)
-		l.readPartition(&r)
+		expect(partitionRecordValues, 1)
+		l.readPartition(&r, values-1 > partitionRecordValues)
 	case recordMessage:
-		expect(13)
-		l.readMessage(&r)
+		expect(messageRecordValues, originRecordValues)
+		l.readMessage(&r, values-1 > messageRecordValues)
 	case recordDedup:
 		expect(5)
 		l.readDedup(&r)
 	case recordAttempt:
 		expect(4)
 		l.readAttempt(&r)
+	case recordMove:
+		expect(5)
+		l.readMove(&r)
+	case recordArrival:
+		expect(4)
+		l.readArrival(&r)
+	case recordTask:
+		expect(taskValues + 2)
+		l.readTask(&r)
 	default:
 		r.Fail("unknown kind %d", kind)
 	}
@@ -128,11 +144,14 @@ func (l *restoring) readKept(r *rpc.Reader) {
 	}
 }
 
-func (l *restoring) readPartition(r *rpc.Reader) {
+func (l *restoring) readPartition(r *rpc.Reader, moved bool) {
 	id := decodePartitionID(r)
 	var settings Settings
 	settings.decode(r)
-	lastSeq, advancedMs := r.Uint64(), r.Int64()
+	lastSeq, advancedMs, lastMove := r.Uint64(), r.Int64(), uint64(0)
+	if moved {
+		lastMove = r.Uint64()
+	}
 	switch {
 	case r.Err() != nil:
 	case settings.check() != nil:
@@ -141,12 +160,13 @@ func (l *restoring) readPartition(r *rpc.Reader) {
 		r.Fail("partition %v comes twice", id)
 	default:
 		l.partition = newPartition(id, settings, advancedMs, l.machine.nodes)
-		l.partition.lastSeq = lastSeq
+		l.partition.lastSeq, l.lastMove = lastSeq, lastMove
+		l.partition.lastMove = lastMove
 		l.machine.partitions[id] = l.partition
 	}
 }
 
-func (l *restoring) readMessage(r *rpc.Reader) {
+func (l *restoring) readMessage(r *rpc.Reader, moved bool) {
 	m := message{
 		seq: r.Uint64(), sentMs: r.Int64(), visibleAtMs: r.Int64(),
 		firstReceiveMs: r.Int64(), lastReceiveMs: r.Int64(), receives: r.Uint32(),
@@ -155,6 +175,10 @@ func (l *restoring) readMessage(r *rpc.Reader) {
 	r.BytesInto(s.MessageID[:])
 	s.Body, s.Attributes, s.SystemAttributes = r.Bytes(MaxBodyBytes), r.Bytes(MaxAttributesBytes), r.Bytes(MaxSystemAttributesBytes)
 	s.SenderID, s.Group, s.DedupID = r.String(MaxNameBytes), r.String(MaxNameBytes), r.String(MaxNameBytes)
+	var from *origin
+	if moved {
+		from = &origin{sentMs: r.Int64(), receives: r.Uint32(), sourceARN: r.String(MaxNameBytes)}
+	}
 	p := l.partition
 	switch {
 	case r.Err() != nil:
@@ -164,6 +188,7 @@ func (l *restoring) readMessage(r *rpc.Reader) {
 		r.Fail("message %d of %d ms is out of order, last seq is %d", m.seq, m.sentMs, p.lastSeq)
 	default:
 		m.content = newContent(&s, p.shareSender(s.SenderID))
+		m.content.origin = from
 		p.add(m)
 	}
 }
@@ -193,6 +218,60 @@ func (l *restoring) readAttempt(r *rpc.Reader) {
 		r.Fail("attempt %q comes twice", a.id)
 	default:
 		l.partition.addAttempt(a)
+	}
+}
+
+func (l *restoring) readMove(r *rpc.Reader) {
+	number, seq := r.Uint64(), r.Uint64()
+	target, sourceARN := Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)}, r.String(MaxNameBytes)
+	p := l.partition
+	if r.Err() != nil {
+		return
+	}
+	if p == nil {
+		r.Fail("move %d without a partition", number)
+		return
+	}
+	before := uint64(0)
+	if latest, ok := p.moves.Max(); ok {
+		before = latest.number
+	}
+	m, ok := p.get(seq)
+	if !ok || m.move != 0 || m.hidden(p.advancedMs) || number <= before || number > l.lastMove {
+		r.Fail("move %d (after %d, the last is %d) of message %d, which cannot be set aside", number, before, l.lastMove, seq)
+		return
+	}
+	p.lastMove = before // for setAside, which gives numbers out in order
+	p.setAside(m, number, target, sourceARN)
+	p.lastMove = l.lastMove
+	l.machine.noteMoves(p.id)
+}
+
+func (l *restoring) readArrival(r *rpc.Reader) {
+	id, a := decodePartitionID(r), arrival{number: r.Uint64(), atMs: r.Int64()}
+	switch {
+	case r.Err() != nil:
+	case l.partition == nil:
+		r.Fail("arrival without a partition")
+	default:
+		l.partition.arrivals[id] = a
+	}
+}
+
+func (l *restoring) readTask(r *rpc.Reader) {
+	var t TaskState
+	t.decode(r)
+	t.creditMilli, t.stepMs = r.Int64(), r.Int64()
+	p := l.partition
+	switch {
+	case r.Err() != nil:
+	case p == nil:
+		r.Fail("task without a partition")
+	case len(p.tasks) == MaxTasks || len(p.tasks) > 0 && t.Status == TaskRunningStatus:
+		r.Fail("task %x comes after %d others", t.ID, len(p.tasks))
+	default:
+		p.tasks = append(p.tasks, t)
+		l.machine.noteMoves(p.id)
 	}
 }
 

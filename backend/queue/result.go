@@ -34,15 +34,20 @@ const (
 	Overloaded
 	// BadCommand means a command, or an entry, that is malformed or out of range. Nothing was changed.
 	BadCommand
+	// TaskRunning means that the partition has a move task that runs.
+	TaskRunning
+	// NoSuchTask means that no move task with this id runs.
+	NoSuchTask
 )
 
 // maxCode is the highest code, for the decoder.
-const maxCode = BadCommand
+const maxCode = NoSuchTask
 
 // String returns the code's word in scripts and logs.
 func (c Code) String() string {
 	names := [...]string{"ok", "need-settings", "stale-settings", "queue-dropped", "stale-session", "over-limit",
-		"handle-expired", "not-in-flight", "visibility-too-long", "overloaded", "bad-command"}
+		"handle-expired", "not-in-flight", "visibility-too-long", "overloaded", "bad-command",
+		"task-running", "no-such-task"}
 	if int(c) < len(names) {
 		return names[c]
 	}
@@ -70,6 +75,8 @@ type Result struct {
 	Messages []Message
 	// Codes has one entry per handle of a delete or per visibility change.
 	Codes []Code
+	// Tasks are the partition's move tasks, the newest first, for a list of them.
+	Tasks []TaskState
 }
 
 // Sent is the outcome of one Send.
@@ -94,6 +101,9 @@ type Message struct {
 	SenderID, Group, DedupID           string
 	// SentMs and FirstReceiveMs are replicated times, in ms since 1970.
 	SentMs, FirstReceiveMs int64
+	// EarlierReceives is how often it was received in other queues, and SourceARN the one that it was in last.
+	EarlierReceives uint32
+	SourceARN       string
 }
 
 // Handle returns what a receipt handle for this delivery names.

@@ -11,18 +11,24 @@ const resultVersion = 1
 
 // Encode returns the result as it travels from the leader to the frontend, in msgpack:
 //
-//	version | [code, sent, messages, codes]
+//	version | [code, sent, messages, codes]; of a list of move tasks, followed by tasks
 //
 //	sent       [[message id, seq, duplicate, code], ...]
 //	messages   [[message id, seq, receive, body, attributes, system attributes, sender id, group, dedup id,
-//	             sent ms, first receive ms], ...]
+//	             sent ms, first receive ms], ...]; of one that has been in other queues, followed by
+//	             earlier receives, source ARN
 //	codes      [code, ...]
+//	tasks      [[id, status, target's account, target's name, rate, started ms, to move, moved, failure], ...]
 //
 // The result belongs to the caller.
 func (res *Result) Encode() []byte {
 	w := rpc.NewWriter()
 	w.Uint64(resultVersion)
-	w.ArrayLen(4)
+	if len(res.Tasks) > 0 {
+		w.ArrayLen(5)
+	} else {
+		w.ArrayLen(4)
+	}
 	w.Uint64(uint64(res.Code))
 	encodeSent(w, res.Sent)
 	w.ArrayLen(len(res.Messages))
@@ -30,7 +36,38 @@ func (res *Result) Encode() []byte {
 		res.Messages[i].encode(w)
 	}
 	encodeCodes(w, res.Codes)
+	if len(res.Tasks) > 0 {
+		w.ArrayLen(len(res.Tasks))
+		for i := range res.Tasks {
+			w.ArrayLen(taskValues)
+			res.Tasks[i].encode(w)
+		}
+	}
 	return w.Finish()
+}
+
+// taskValues is how many values a task has.
+const taskValues = 9
+
+// encode writes the values of a task that everybody may see, without an array around them.
+func (t *TaskState) encode(w *rpc.Writer) {
+	w.Bytes(t.ID[:])
+	w.Uint64(uint64(t.Status))
+	w.String(t.Target.Account)
+	w.String(t.Target.Name)
+	w.Uint64(uint64(t.RateMilli))
+	w.Int64(t.StartedMs)
+	w.Uint64(t.ToMove)
+	w.Uint64(t.Moved)
+	w.String(t.Failure)
+}
+
+func (t *TaskState) decode(r *rpc.Reader) {
+	r.BytesInto(t.ID[:])
+	t.Status = TaskStatus(r.UintMax(uint64(TaskFailed)))
+	t.Target = Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)}
+	t.RateMilli, t.StartedMs = r.Uint32(), r.Int64()
+	t.ToMove, t.Moved, t.Failure = r.Uint64(), r.Uint64(), r.String(MaxNameBytes)
 }
 
 func encodeSent(w *rpc.Writer, sent []Sent) {
@@ -51,8 +88,19 @@ func encodeCodes(w *rpc.Writer, codes []Code) {
 	}
 }
 
+// messageValues is how many values a message has; movedValues how many more one that has moved.
+const (
+	messageValues = 11
+	movedValues   = 2
+)
+
 func (m *Message) encode(w *rpc.Writer) {
-	w.ArrayLen(11)
+	moved := m.EarlierReceives != 0 || m.SourceARN != ""
+	if moved {
+		w.ArrayLen(messageValues + movedValues)
+	} else {
+		w.ArrayLen(messageValues)
+	}
 	w.Bytes(m.MessageID[:])
 	w.Uint64(m.Seq)
 	w.Uint64(uint64(m.Receive))
@@ -64,6 +112,10 @@ func (m *Message) encode(w *rpc.Writer) {
 	w.String(m.DedupID)
 	w.Int64(m.SentMs)
 	w.Int64(m.FirstReceiveMs)
+	if moved {
+		w.Uint64(uint64(m.EarlierReceives))
+		w.String(m.SourceARN)
+	}
 }
 
 // DecodeResult reads what Encode wrote. Bodies and attributes in the result alias b. Lengths are checked against the
@@ -73,7 +125,10 @@ func DecodeResult(b []byte) (Result, error) {
 	if version := r.Uint64(); version != resultVersion {
 		r.Fail("result of version %d, this program reads version %d", version, resultVersion)
 	}
-	r.ArrayExactly(4)
+	values := r.ArrayLen(5)
+	if values < 4 {
+		r.Fail("result with %d values", values)
+	}
 	res := Result{Code: decodeCode(&r), Sent: decodeSent(&r)}
 	if n := r.ArrayLen(MaxBatch); n > 0 {
 		res.Messages = make([]Message, n)
@@ -82,6 +137,16 @@ func DecodeResult(b []byte) (Result, error) {
 		}
 	}
 	res.Codes = decodeCodes(&r)
+	if values == 5 {
+		res.Tasks = make([]TaskState, r.ArrayLen(MaxTasks))
+		for i := range res.Tasks {
+			r.ArrayExactly(taskValues)
+			res.Tasks[i].decode(&r)
+		}
+		if len(res.Tasks) == 0 {
+			r.Fail("an empty list of tasks")
+		}
+	}
 	if err := r.Finish(); err != nil {
 		return Result{}, fmt.Errorf("decoding a result: %w", err)
 	}
@@ -117,7 +182,7 @@ func decodeCodes(r *rpc.Reader) []Code {
 }
 
 func (m *Message) decode(r *rpc.Reader) {
-	r.ArrayExactly(11)
+	values := r.ArrayLen(messageValues + movedValues)
 	r.BytesInto(m.MessageID[:])
 	m.Seq = r.Uint64()
 	m.Receive = r.Uint32()
@@ -129,4 +194,14 @@ func (m *Message) decode(r *rpc.Reader) {
 	m.DedupID = r.String(MaxNameBytes)
 	m.SentMs = r.Int64()
 	m.FirstReceiveMs = r.Int64()
+	switch values {
+	case messageValues:
+	case messageValues + movedValues:
+		m.EarlierReceives, m.SourceARN = r.Uint32(), r.String(MaxNameBytes)
+		if m.EarlierReceives == 0 && m.SourceARN == "" {
+			r.Fail("a moved message that comes from nowhere")
+		}
+	default:
+		r.Fail("message with %d values", values)
+	}
 }

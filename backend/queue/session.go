@@ -79,11 +79,14 @@ func (m *Machine) executeOnce(c *Command) *Result {
 		return &Result{Code: Overloaded}
 	}
 	result := m.execute(c)
-	if !result.Code.Refused() {
+	if !result.Code.Refused() && !c.onlyReads() {
 		m.sessions.keep(c.Session, s, c.Seq, remember(c.Partition, result))
 	}
 	return result
 }
+
+// onlyReads reports whether a command changes nothing, so that it may as well be executed again.
+func (c *Command) onlyReads() bool { return c.Kind == KindMoveTask && c.MoveTask.Operation == TaskList }
 
 // open returns the session id as of nowMs, creating it if needed, or nil if there are too many.
 func (t *sessionTable) open(id uint64, nowMs int64) *session {
@@ -185,7 +188,7 @@ func remember(id PartitionID, result *Result) *keptResult {
 }
 
 // repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and
-// those received again since, for they are another receiver's now.
+// those received again since, for they are another receiver's now, or set aside.
 func (m *Machine) repeat(kept *keptResult) *Result {
 	result := &Result{Code: kept.code, Sent: kept.sent, Codes: kept.codes}
 	p := m.partitions[kept.partition]
@@ -194,7 +197,7 @@ func (m *Machine) repeat(kept *keptResult) *Result {
 	}
 	p.advance(m.nowMs)
 	for _, handle := range kept.delivered {
-		if message, ok := p.get(handle.Seq); ok && message.receives == handle.Receive {
+		if message, ok := p.get(handle.Seq); ok && message.receives == handle.Receive && message.move == 0 {
 			result.Messages = append(result.Messages, message.delivery())
 		}
 	}

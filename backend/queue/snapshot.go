@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"io"
+	"maps"
 	"slices"
 
 	"chasqui/node/rpc"
@@ -16,13 +17,17 @@ import (
 //	session     id, low water, last ms
 //	  kept      seq, queue, partition, code, sent, codes, [[seq, receive], ...]
 //	tombstone   queue, partition, dropped ms
-//	partition   queue, partition, settings, last seq, advanced ms
+//	partition   queue, partition, settings, last seq, advanced ms, last move
 //	  message   seq, sent ms, visible at ms, first receive ms, last receive ms, receives, message id, body, attributes,
-//	            system attributes, sender id, group, dedup id
+//	            system attributes, sender id, group, dedup id; of one that has been in other queues, followed by
+//	            original sent ms, earlier receives, source ARN
 //	  dedup     seq, sent ms, message id, group, dedup id
 //	  attempt   id, received ms, visible at ms, [[seq, receive], ...]
+//	  move      number, seq, target's account, target's name, source ARN
+//	  arrival   queue, partition, number, at ms
+//	  task      id, status, target's account, target's name, rate, started ms, to move, moved, failure, credit, step ms
 //
-// An indented record belongs to the one above it. Sessions and tombstones past their time are left out.
+// An indented record belongs to the one above it. The last move is left out where there was none. Sessions and tombstones past their time are left out.
 const (
 	recordTime = iota + 1
 	recordSession
@@ -32,6 +37,9 @@ const (
 	recordMessage
 	recordDedup
 	recordAttempt
+	recordMove
+	recordArrival
+	recordTask
 )
 
 // Snapshot is the state of a Machine at one moment. WriteTo may run while the machine goes on applying commands.
@@ -62,6 +70,10 @@ type partitionState struct {
 	messages   *btree.BTreeG[message]
 	dedup      *btree.BTreeG[dedupEntry]
 	attempts   *btree.BTreeG[attempt]
+	lastMove   uint64
+	moves      *btree.BTreeG[move]
+	arrivals   map[PartitionID]arrival
+	tasks      []TaskState
 }
 
 // Snapshot captures the state. It copies no message: the trees are shared until one side writes to them, so it takes
@@ -87,6 +99,7 @@ func (m *Machine) Snapshot() (*Snapshot, error) {
 		s.partitions = append(s.partitions, partitionState{
 			id: id, settings: p.settings, lastSeq: p.lastSeq, advancedMs: p.advancedMs,
 			messages: p.messages.Clone(), dedup: p.dedup.Clone(), attempts: p.attempts.Clone(),
+			lastMove: p.lastMove, moves: p.moves.Clone(), arrivals: maps.Clone(p.arrivals), tasks: p.tasks,
 		})
 	}
 	return s, nil
@@ -153,14 +166,25 @@ func (s *Snapshot) writeSession(out *chunkWriter, session sessionState) {
 }
 
 func (p *partitionState) write(out *chunkWriter) {
-	out.encode(recordPartition, 5, func(w *rpc.Writer) {
+	values := partitionRecordValues
+	if p.lastMove > 0 {
+		values++
+	}
+	out.encode(recordPartition, values, func(w *rpc.Writer) {
 		p.id.encode(w)
 		p.settings.encode(w)
 		w.Uint64(p.lastSeq)
 		w.Int64(p.advancedMs)
+		if p.lastMove > 0 {
+			w.Uint64(p.lastMove)
+		}
 	})
 	p.messages.Ascend(func(m message) bool {
-		out.encode(recordMessage, 13, m.encode)
+		values := messageRecordValues
+		if m.content.origin != nil {
+			values += originRecordValues
+		}
+		out.encode(recordMessage, values, m.encode)
 		return true
 	})
 	p.dedup.Ascend(func(entry dedupEntry) bool {
@@ -182,7 +206,38 @@ func (p *partitionState) write(out *chunkWriter) {
 		})
 		return true
 	})
+	p.moves.Ascend(func(m move) bool {
+		out.encode(recordMove, 5, func(w *rpc.Writer) {
+			w.Uint64(m.number)
+			w.Uint64(m.seq)
+			w.String(m.target.Account)
+			w.String(m.target.Name)
+			w.String(m.sourceARN)
+		})
+		return true
+	})
+	for _, id := range slices.SortedFunc(maps.Keys(p.arrivals), PartitionID.compare) {
+		out.encode(recordArrival, 4, func(w *rpc.Writer) {
+			id.encode(w)
+			w.Uint64(p.arrivals[id].number)
+			w.Int64(p.arrivals[id].atMs)
+		})
+	}
+	for i := range p.tasks {
+		out.encode(recordTask, taskValues+2, func(w *rpc.Writer) {
+			p.tasks[i].encode(w)
+			w.Int64(p.tasks[i].creditMilli)
+			w.Int64(p.tasks[i].stepMs)
+		})
+	}
 }
+
+// How many values these records have, and a message that has been in other queues more.
+const (
+	partitionRecordValues = 5
+	messageRecordValues   = 13
+	originRecordValues    = 3
+)
 
 func (m *message) encode(w *rpc.Writer) {
 	w.Uint64(m.seq)
@@ -198,6 +253,11 @@ func (m *message) encode(w *rpc.Writer) {
 	w.String(m.content.senderID)
 	w.String(m.content.group)
 	w.String(m.content.dedupID)
+	if o := m.content.origin; o != nil {
+		w.Int64(o.sentMs)
+		w.Uint64(uint64(o.receives))
+		w.String(o.sourceARN)
+	}
 }
 
 // encode writes the two values of a partition's id, without an array around them.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -36,18 +38,60 @@ func furnished() *Machine {
 	return m
 }
 
+// moving returns a furnished machine that has messages on their way to and from other queues, and tasks.
+func moving() *Machine {
+	m := furnished()
+	id := PartitionID{Queue: 4}
+	apply := func(c Command) {
+		c.Partition, c.SettingsVersion = id, 1
+		if result := m.ApplyCommand(1_000_000, &c); result.Code != OK {
+			panic(fmt.Sprintf("%v: %v", c.Kind, result.Code))
+		}
+	}
+	redrive := Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
+	apply(Command{Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 60_000, Redrive: redrive}})
+	apply(Command{Kind: KindTransfer, Transfer: &Transfer{Origin: PartitionID{Queue: 9, Partition: 1}, Messages: []Moved{
+		{Number: 3, SentMs: 999, Receives: 4, SourceARN: "arn:aws:sqs:r:1:p", Send: Send{Body: []byte("arrived")}}}}})
+	apply(Command{Kind: KindSend, Sends: []Send{{Body: []byte("goes")}, {Body: []byte("stays")}}})
+	apply(Command{Kind: KindReceive, Receive: &Receive{Max: 2}})
+	apply(Command{Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: 30_000}})
+	apply(Command{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskStart, ID: TaskID{1}}})
+	apply(Command{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, ID: TaskID{1}}})
+	apply(Command{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskStart, ID: TaskID{2}, RateMilli: 5000}})
+	return m
+}
+
 func TestSnapshotGolden(t *testing.T) {
-	snapshot := snapshotOf(t, furnished())
+	snapshot := snapshotOf(t, moving())
 	requireGolden(t, "testdata/snapshot.golden", []byte(hex.Dump(snapshot)))
 	restored := restore(t, snapshot)
+	checkIndexes(t, restored)
 	require.Equal(t, snapshot, snapshotOf(t, restored))
-	require.Equal(t, furnished().Totals(), restored.Totals())
-	require.Equal(t, furnished().Digest(), restored.Digest())
+	require.Equal(t, moving().Totals(), restored.Totals())
+	require.Equal(t, moving().Digest(), restored.Digest())
+	require.Equal(t, moving().Outgoing(), restored.Outgoing())
+	require.NotEmpty(t, restored.Outgoing())
+	require.Equal(t, []PartitionID{{Queue: 4}}, restored.Tasks())
+}
+
+// TestSnapshotVersion1 reads what was written before there were moves between queues.
+func TestSnapshotVersion1(t *testing.T) {
+	dump, err := os.ReadFile("testdata/snapshot-version1.golden")
+	require.NoError(t, err)
+	var snapshot []byte
+	for line := range strings.Lines(string(dump)) {
+		line, _, _ = strings.Cut(line, "|")
+		digits := strings.Join(strings.Fields(line)[1:], "")
+		bytes, err := hex.DecodeString(digits)
+		require.NoError(t, err)
+		snapshot = append(snapshot, bytes...)
+	}
+	require.Equal(t, snapshotOf(t, furnished()), snapshotOf(t, restore(t, snapshot)))
 }
 
 // TestRestoreRefuses damages a snapshot in every place there is.
 func TestRestoreRefuses(t *testing.T) {
-	snapshot := snapshotOf(t, furnished())
+	snapshot := snapshotOf(t, moving())
 	refused := func(damaged []byte, what string, at int) {
 		m := furnished()
 		err := m.Restore(bytes.NewReader(damaged))
@@ -187,7 +231,7 @@ func TestReplicasStayEqual(t *testing.T) {
 }
 
 func drawCommand(t *rapid.T) Command {
-	c := Command{Kind: Kind(rapid.SampledFrom([]int{1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 6, 7, 8}).Draw(t, "kind"))}
+	c := Command{Kind: Kind(rapid.SampledFrom([]int{1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 9, 10, 10, 11, 11}).Draw(t, "kind"))}
 	c.Partition.Queue = rapid.Uint64Range(1, 4).Draw(t, "queue")
 	c.SettingsVersion = rapid.SampledFrom([]uint64{1, 1, 1, 1, 2}).Draw(t, "version")
 	handle := Handle{Seq: rapid.Uint64Range(1, 20).Draw(t, "handle"), Receive: rapid.Uint32Range(0, 3).Draw(t, "receive")}
@@ -195,6 +239,9 @@ func drawCommand(t *rapid.T) Command {
 	switch c.Kind {
 	case KindConfigure:
 		c.Settings = &Settings{Version: c.SettingsVersion, FIFO: c.Partition.Queue%2 == 0, RetentionMs: int64(c.SettingsVersion) * 100_000}
+		if c.Partition.Queue > 2 {
+			c.Settings.Redrive = Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
+		}
 	case KindSend:
 		c.Sends = []Send{{Body: []byte("x"), Group: name("group"), DedupID: name("dedup"), SenderID: name("sender")}, {DelayMs: 700, Group: "d", DedupID: name("dedup")}}
 	case KindReceive:
@@ -203,6 +250,18 @@ func drawCommand(t *rapid.T) Command {
 		c.Deletes = []Handle{handle}
 	case KindVisibility:
 		c.Changes = []VisibilityChange{{Handle: handle, VisibilityMs: 800}}
+	case KindTransfer:
+		number := rapid.Uint64Range(1, 10).Draw(t, "number")
+		c.Transfer = &Transfer{Origin: PartitionID{Queue: rapid.Uint64Range(7, 8).Draw(t, "origin")}, Messages: []Moved{
+			{Number: number, SentMs: 5, Receives: 2, SourceARN: "arn:aws:sqs:r:1:p", Send: Send{Group: "a"}}, {Number: number + 1, Send: Send{Group: "b"}}}}
+	case KindSettle:
+		c.Settle = &Settle{Through: rapid.Uint64Range(0, 10).Draw(t, "through"), Returned: rapid.Bool().Draw(t, "returned")}
+	case KindMoveTask:
+		c.MoveTask = &MoveTask{Operation: TaskOperation(rapid.IntRange(1, 4).Draw(t, "operation")), ID: TaskID{byte(rapid.IntRange(1, 2).Draw(t, "task"))}}
+		if c.MoveTask.Operation == TaskStart {
+			c.MoveTask.RateMilli = rapid.SampledFrom([]uint32{0, 500, 2000}).Draw(t, "rate")
+			c.MoveTask.Target = rapid.SampledFrom([]Target{{}, {Account: "1", Name: "q"}}).Draw(t, "target")
+		}
 	}
 	return c
 }
@@ -210,7 +269,7 @@ func drawCommand(t *rapid.T) Command {
 // FuzzRestore feeds records past the checksums, each after a byte that gives its length. Whatever is accepted must be a
 // state that keeps its own rules.
 func FuzzRestore(f *testing.F) {
-	chunks, err := newChunkReader(bytes.NewReader(snapshotOf(f, furnished())))
+	chunks, err := newChunkReader(bytes.NewReader(snapshotOf(f, moving())))
 	require.NoError(f, err)
 	var seed []byte
 	for {

@@ -16,7 +16,7 @@ func (p *partition) changeVisibility(changes []VisibilityChange) *Result {
 func (p *partition) changeOne(change *VisibilityChange) Code {
 	m, ok := p.get(change.Seq)
 	switch {
-	case !ok:
+	case !ok || m.move != 0:
 		return NotInFlight
 	case !change.givenOut(&m):
 		return BadCommand

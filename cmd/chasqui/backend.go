@@ -86,6 +86,14 @@ func (c *backendCommand) start(p *process) (*backend.Server, error) {
 	limits.Replication.Rejoin = self.RejoinMs != 0
 	server := backend.NewServer(p.host, p.server, replicas, limits, book.address)
 	p.atStop(server.Close)
+	// Messages that move to another queue are brought there as by a frontend.
+	catalogClient := metadata.NewClient(p.host, p.client, c.Metadata)
+	cache, err := metadata.NewCache(p.host, catalogClient, metadata.DefaultCacheConfig())
+	if err != nil {
+		return nil, fmt.Errorf("metadata cache: %w", err)
+	}
+	p.atStop(cache.Close)
+	server.MoveWith(backend.NewRedriver(cache, backend.NewClient(p.host, p.client, cache)))
 
 	describe := func() metadata.HeartbeatInfo {
 		return metadata.HeartbeatInfo{Host: self, PID: os.Getpid(), StartedMs: p.started.UnixMilli(), Groups: server.Status()}

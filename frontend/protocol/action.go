@@ -4,10 +4,16 @@ package protocol
 type Action struct {
 	// Name is the operation's name on the wire, for example "SendMessage".
 	Name string
-	// NewRequest returns an empty request of the action. It is nil for actions that exist in SQS but not here.
-	NewRequest func() Request
 	// Priority says what is refused first when there is too much to do.
 	Priority Priority
+	// Void actions answer nothing but that they were done.
+	Void bool
+	// NotOnQueue actions are not valid on the path of a queue.
+	NotOnQueue bool
+
+	newRequest func() Request
+	readJSON   func(r *jsonReader, into Request)
+	readForm   func(r *formReader, root *formNode, into Request)
 }
 
 // Priority orders actions for overload: the lowest is refused first. Deleting comes last, since it is what makes the
@@ -23,46 +29,65 @@ const (
 )
 
 // actions is the table of all operations of the API, by name.
-var actions = actionsByName([]Action{
-	{"CreateQueue", func() Request { return new(CreateQueueRequest) }, PriorityAdministration},
-	{"GetQueueUrl", func() Request { return new(GetQueueURLRequest) }, PriorityAdministration},
-	{"ListQueues", func() Request { return new(ListQueuesRequest) }, PriorityAdministration},
-	{"GetQueueAttributes", func() Request { return new(GetQueueAttributesRequest) }, PriorityAdministration},
-	{"SetQueueAttributes", func() Request { return new(SetQueueAttributesRequest) }, PriorityAdministration},
-	{"DeleteQueue", func() Request { return new(DeleteQueueRequest) }, PriorityAdministration},
-	{"PurgeQueue", func() Request { return new(PurgeQueueRequest) }, PriorityAdministration},
-	{"ListQueueTags", func() Request { return new(ListQueueTagsRequest) }, PriorityAdministration},
-	{"TagQueue", func() Request { return new(TagQueueRequest) }, PriorityAdministration},
-	{"UntagQueue", func() Request { return new(UntagQueueRequest) }, PriorityAdministration},
+var actions = actionsByName(
+	action("CreateQueue", PriorityAdministration, createQueue).notOnQueue(),
+	action("GetQueueUrl", PriorityAdministration, getQueueURL),
+	action("ListQueues", PriorityAdministration, listQueues).notOnQueue(),
+	action("ListDeadLetterSourceQueues", PriorityAdministration, listSourceQueues),
+	action("GetQueueAttributes", PriorityAdministration, getQueueAttributes),
+	action("SetQueueAttributes", PriorityAdministration, setQueueAttributes).void(),
+	action("DeleteQueue", PriorityAdministration, deleteQueue).void(),
+	action("PurgeQueue", PriorityAdministration, purgeQueue).void(),
+	action("ListQueueTags", PriorityAdministration, listQueueTags),
+	action("TagQueue", PriorityAdministration, tagQueue).void(),
+	action("UntagQueue", PriorityAdministration, untagQueue).void(),
+	action("AddPermission", PriorityAdministration, addPermission).void(),
+	action("RemovePermission", PriorityAdministration, removePermission).void(),
+	action("StartMessageMoveTask", PriorityAdministration, startMoveTask),
+	action("CancelMessageMoveTask", PriorityAdministration, cancelMoveTask),
+	action("ListMessageMoveTasks", PriorityAdministration, listMoveTasks),
 
-	{"SendMessage", func() Request { return new(SendMessageRequest) }, PrioritySend},
-	{"SendMessageBatch", func() Request { return new(SendMessageBatchRequest) }, PrioritySend},
-	{"ReceiveMessage", func() Request { return new(ReceiveMessageRequest) }, PriorityReceive},
-	{"DeleteMessage", func() Request { return new(DeleteMessageRequest) }, PriorityDelete},
-	{"DeleteMessageBatch", func() Request { return new(DeleteMessageBatchRequest) }, PriorityDelete},
-	{"ChangeMessageVisibility", func() Request { return new(ChangeMessageVisibilityRequest) }, PriorityDelete},
-	{"ChangeMessageVisibilityBatch", func() Request { return new(ChangeMessageVisibilityBatchRequest) }, PriorityDelete},
+	action("SendMessage", PrioritySend, sendMessage),
+	action("SendMessageBatch", PrioritySend, sendMessageBatch),
+	action("ReceiveMessage", PriorityReceive, receiveMessage),
+	action("DeleteMessage", PriorityDelete, deleteMessage).void(),
+	action("DeleteMessageBatch", PriorityDelete, deleteMessageBatch),
+	action("ChangeMessageVisibility", PriorityDelete, changeVisibility).void(),
+	action("ChangeMessageVisibilityBatch", PriorityDelete, changeVisibilityBatch),
+)
 
-	{"AddPermission", nil, PriorityAdministration},
-	{"CancelMessageMoveTask", nil, PriorityAdministration},
-	{"ListDeadLetterSourceQueues", nil, PriorityAdministration},
-	{"ListMessageMoveTasks", nil, PriorityAdministration},
-	{"RemovePermission", nil, PriorityAdministration},
-	{"StartMessageMoveTask", nil, PriorityAdministration},
-})
+// action makes a row whose requests are *T.
+func action[T any](name string, priority Priority, list parameters[T]) *Action {
+	return &Action{
+		Name: name, Priority: priority,
+		newRequest: func() Request { return new(T) },
+		readJSON:   func(r *jsonReader, into Request) { list.readJSON(r, into.(*T)) },
+		readForm:   func(r *formReader, root *formNode, into Request) { list.readForm(r, root, into.(*T)) },
+	}
+}
 
-func actionsByName(list []Action) map[string]*Action {
+func (a *Action) void() *Action {
+	a.Void = true
+	return a
+}
+
+func (a *Action) notOnQueue() *Action {
+	a.NotOnQueue = true
+	return a
+}
+
+func actionsByName(list ...*Action) map[string]*Action {
 	byName := make(map[string]*Action, len(list))
-	for i := range list {
-		byName[list[i].Name] = &list[i]
+	for _, a := range list {
+		byName[a.Name] = a
 	}
 	return byName
 }
 
 // ActionNamed returns the action with this name, or false if the API has none.
 func ActionNamed(name string) (*Action, bool) {
-	action, ok := actions[name]
-	return action, ok
+	a, ok := actions[name]
+	return a, ok
 }
 
 // targetPrefix stands before the action's name in the X-Amz-Target header.

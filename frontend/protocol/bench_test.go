@@ -89,9 +89,10 @@ func BenchmarkAppendReceiveMessage(b *testing.B) {
 		response.Messages[i] = ReceivedMessage{ReceiptHandle: strings.Repeat("h", 52), Body: bytes.Repeat([]byte("lazy dog"), 128)}
 	}
 	var dst []byte
+	action, _ := ActionNamed("ReceiveMessage")
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = JSON{}.AppendResponse(dst[:0], response)
+		dst = JSON{}.AppendResponse(dst[:0], action, response, "")
 	}
 	b.ReportMetric(float64(b.N)*10/b.Elapsed().Seconds(), "messages/s")
 }

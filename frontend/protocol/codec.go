@@ -11,27 +11,24 @@ const (
 	MaxMembers = 1000
 )
 
-// Codec is one wire protocol. It keeps no state: all methods may be called concurrently.
+// Codec writes the answers of one wire protocol. How requests are read differs too much to be one method: see
+// [JSON.Decode] and [ParseForm]. It keeps no state: all methods may be called concurrently.
 type Codec interface {
-	// Decode reads a request of the given action from a body, and errors are *DecodeError. The body is used as scratch
-	// space and the request points into it: both end together.
-	Decode(action *Action, body []byte) (Request, error)
-	// AppendResponse appends an answer's body to dst. It may append nothing.
-	AppendResponse(dst []byte, response Response) []byte
+	// AppendResponse appends the body of an action's answer to dst. It may append nothing.
+	AppendResponse(dst []byte, action *Action, response Response, requestID string) []byte
 	// AppendFault appends an error's body to dst.
-	AppendFault(dst []byte, fault *Fault) []byte
+	AppendFault(dst []byte, fault *Fault, requestID string) []byte
 	// ContentType is the value of the answer's Content-Type header.
 	ContentType() string
 }
 
-// Request is what an action is asked, one of the structs in requests.go.
-type Request interface {
-	decodeJSON(r *jsonReader)
-}
+// Request is what an action is asked: a pointer to one of the structs in requests.go.
+type Request any
 
 // Response is what an action answers, one of the structs in responses.go.
 type Response interface {
-	appendJSON(dst []byte) []byte
+	// write writes the members of the answer.
+	write(w answerWriter)
 }
 
 // Fault is an error as the client gets to see it.
@@ -42,6 +39,8 @@ type Fault struct {
 	Code string
 	// Message is a sentence for people.
 	Message string
+	// QueryMessage is the sentence in the Query protocol where that differs.
+	QueryMessage string
 	// Sender is true if the request is at fault and false if the service is.
 	Sender bool
 	// Status is the HTTP status.

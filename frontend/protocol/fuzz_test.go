@@ -2,7 +2,11 @@ package protocol
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"net/url"
 	"reflect"
 	"testing"
 	"unicode/utf8"
@@ -89,5 +93,66 @@ func FuzzStoredAttributes(f *testing.F) {
 				require.Equal(t, string(attributes[i].Value), string(again[i].Value))
 			}
 		}
+	})
+}
+
+// FuzzAttributesDigest compares the digest with one that is written as the documentation describes it, by way of both
+// protocols: the order in which attributes come makes no difference.
+func FuzzAttributesDigest(f *testing.F) {
+	f.Add("timestamp", "Number", "1493147359900", "a", "String", "b")
+	f.Add("b", "Binary.x", "\x00\xff", "a", "String", "é")
+	f.Fuzz(func(t *testing.T, name1, type1, value1, name2, type2, value2 string) {
+		for _, text := range []string{name1, type1, name2, type2} {
+			if name1 == name2 || !utf8.ValidString(text) {
+				t.Skip("names are unique and valid UTF-8")
+			}
+		}
+		first := MessageAttribute{Name: name1, DataType: type1, Value: []byte(value1)}
+		second := MessageAttribute{Name: name2, DataType: type2, Value: []byte(value2)}
+		if name2 < name1 {
+			first, second = second, first
+		}
+		h := md5.New()
+		for _, a := range []MessageAttribute{first, second} {
+			write := func(part []byte) {
+				require.NoError(t, binary.Write(h, binary.BigEndian, uint32(len(part))))
+				h.Write(part)
+			}
+			write([]byte(a.Name))
+			write([]byte(a.DataType))
+			mark := byte(1)
+			if len(a.DataType) >= 6 && a.DataType[:6] == "Binary" {
+				mark = 2
+			}
+			h.Write([]byte{mark})
+			write(a.Value)
+		}
+		given := []MessageAttribute{second, first}
+		sortAttributes(given)
+		digest := AttributesDigest(given)
+		require.Equal(t, h.Sum(nil), digest.Value[:])
+
+		form := url.Values{}
+		for i, a := range []MessageAttribute{second, first} {
+			prefix := "MessageAttribute." + itoa(i+1) + "."
+			form.Set(prefix+"Name", a.Name)
+			form.Set(prefix+"Value.DataType", a.DataType)
+			if a.isBinary() {
+				form.Set(prefix+"Value.BinaryValue", base64.StdEncoding.EncodeToString(a.Value))
+			} else {
+				form.Set(prefix+"Value.StringValue", string(a.Value))
+			}
+		}
+		for _, a := range given {
+			if !a.isBinary() && !utf8.Valid(a.Value) {
+				return // such a text is refused
+			}
+		}
+		parsed, err := ParseForm([]byte(form.Encode()))
+		require.NoError(t, err)
+		action, _ := ActionNamed("SendMessage")
+		request, err := Query{}.Decode(action, parsed)
+		require.NoError(t, err)
+		require.Equal(t, digest, AttributesDigest(request.(*SendMessageRequest).Message.Attributes))
 	})
 }

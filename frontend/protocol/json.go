@@ -7,8 +7,10 @@ var _ Codec = JSON{}
 
 // Decode reads a request. A body without any bytes counts as an empty object, since actions without parameters are
 // sent so by some clients.
+//
+// The body is used as scratch space and the request points into it: both end together. Errors are *DecodeError.
 func (JSON) Decode(action *Action, body []byte) (Request, error) {
-	request := action.NewRequest()
+	request := action.newRequest()
 	if len(body) == 0 {
 		return request, nil
 	}
@@ -16,7 +18,7 @@ func (JSON) Decode(action *Action, body []byte) (Request, error) {
 	if r.peek() != '{' {
 		return nil, &DecodeError{Reason: "The request body is not a JSON object."}
 	}
-	request.decodeJSON(&r)
+	action.readJSON(&r, request)
 	r.end()
 	if r.err != nil {
 		return nil, r.err
@@ -25,13 +27,22 @@ func (JSON) Decode(action *Action, body []byte) (Request, error) {
 }
 
 // AppendResponse appends the answer's JSON object, or nothing for an action without result.
-func (JSON) AppendResponse(dst []byte, response Response) []byte { return response.appendJSON(dst) }
+func (JSON) AppendResponse(dst []byte, action *Action, response Response, _ string) []byte {
+	if action.Void {
+		return dst
+	}
+	w := jsonWriter{dst: dst}
+	w.open('{')
+	response.write(&w)
+	w.close('}')
+	return w.dst
+}
 
 // typeNamespace stands before an error's type. Clients compare what follows the '#'.
 const typeNamespace = "com.amazonaws.sqs#"
 
 // AppendFault appends the error object.
-func (JSON) AppendFault(dst []byte, fault *Fault) []byte {
+func (JSON) AppendFault(dst []byte, fault *Fault, _ string) []byte {
 	w := jsonWriter{dst: dst}
 	w.open('{')
 	w.key("__type")
@@ -40,7 +51,7 @@ func (JSON) AppendFault(dst []byte, fault *Fault) []byte {
 	w.dst = append(w.dst, fault.Type...)
 	w.dst = append(w.dst, '"')
 	w.comma = true
-	w.stringMember("message", fault.Message)
+	w.text("message", fault.Message)
 	w.close('}')
 	return w.dst
 }

@@ -69,6 +69,14 @@ func TestDecodeEveryAction(t *testing.T) {
 			&DeleteMessageBatchRequest{"u", []DeleteEntry{{"1", "h"}}}},
 		"ChangeMessageVisibility": {`{"QueueUrl":"u","ReceiptHandle":"h","VisibilityTimeout":3}`,
 			&ChangeMessageVisibilityRequest{"u", VisibilityEntry{"", "h", Some[int64](3)}}},
+		"ListDeadLetterSourceQueues": {`{"QueueUrl":"u","MaxResults":2,"NextToken":"t"}`, &ListDeadLetterSourceQueuesRequest{"u", Some[int64](2), "t"}},
+		"AddPermission": {`{"QueueUrl":"u","Label":"l","AWSAccountIds":["a","b"],"Actions":["*"]}`,
+			&AddPermissionRequest{"u", "l", []string{"a", "b"}, []string{"*"}}},
+		"RemovePermission": {`{"QueueUrl":"u","Label":"l"}`, &RemovePermissionRequest{"u", "l"}},
+		"StartMessageMoveTask": {`{"SourceArn":"s","DestinationArn":"d","MaxNumberOfMessagesPerSecond":5}`,
+			&StartMessageMoveTaskRequest{"s", "d", Some[int64](5)}},
+		"CancelMessageMoveTask": {`{"TaskHandle":"h"}`, &CancelMessageMoveTaskRequest{"h"}},
+		"ListMessageMoveTasks":  {`{"SourceArn":"s","MaxResults":3}`, &ListMessageMoveTasksRequest{"s", Some[int64](3)}},
 		"ChangeMessageVisibilityBatch": {`{"QueueUrl":"u","Entries":[{"Id":"1","ReceiptHandle":"h","VisibilityTimeout":-1}]}`,
 			&ChangeMessageVisibilityBatchRequest{"u", []VisibilityEntry{{"1", "h", Some[int64](-1)}}}},
 	} {
@@ -79,11 +87,9 @@ func TestDecodeEveryAction(t *testing.T) {
 		})
 	}
 	for name, action := range actions {
-		if action.NewRequest != nil && name != "SendMessage" { // SendMessage has a test of its own
-			request, err := decode(t, name, ``)
-			require.NoError(t, err, name)
-			require.Equal(t, action.NewRequest(), request)
-		}
+		request, err := decode(t, name, ``)
+		require.NoError(t, err, name)
+		require.Equal(t, action.newRequest(), request)
 	}
 }
 
@@ -159,7 +165,6 @@ func TestAppendResponses(t *testing.T) {
 		response Response
 		want     string
 	}{
-		"void":             {Empty{}, ``},
 		"url":              {&QueueURLResponse{"http://h/1/q"}, `{"QueueUrl":"http://h/1/q"}`},
 		"no queues":        {&ListQueuesResponse{}, `{}`},
 		"queues":           {&ListQueuesResponse{[]string{"a", "b"}, "t"}, `{"NextToken":"t","QueueUrls":["a","b"]}`},
@@ -178,15 +183,21 @@ func TestAppendResponses(t *testing.T) {
 		}}, `{"Messages":[{"Body":"a","MD5OfBody":` + md5 + `,"MessageId":` + uuid + `,"ReceiptHandle":"h"},` +
 			`{"Attributes":{"SenderId":"s"},"Body":"12345678\\9\t\r","MD5OfBody":` + md5 + `,"MD5OfMessageAttributes":` + md5 +
 			`,"MessageAttributes":{"b":{"BinaryValue":"AQI=","DataType":"Binary"},"s":{"DataType":"String","StringValue":"v"}},"MessageId":` + uuid + `,"ReceiptHandle":"h"}]}`},
-		"batch": {&BatchResponse{[]string{"1", "3"}, failed}, `{"Failed":[{"Code":"C","Id":"2","Message":"m","SenderFault":true}],"Successful":[{"Id":"1"},{"Id":"3"}]}`},
+		"batch":       {&DeleteMessageBatchResponse{BatchResult{[]string{"1", "3"}, failed}}, `{"Failed":[{"Code":"C","Id":"2","Message":"m","SenderFault":true}],"Successful":[{"Id":"1"},{"Id":"3"}]}`},
+		"sources":     {&ListDeadLetterSourceQueuesResponse{[]string{"a"}, "t"}, `{"NextToken":"t","queueUrls":["a"]}`},
+		"started":     {&StartMessageMoveTaskResponse{"h"}, `{"TaskHandle":"h"}`},
+		"cancelled":   {&CancelMessageMoveTaskResponse{7}, `{"ApproximateNumberOfMessagesMoved":7}`},
+		"no tasks":    {&ListMessageMoveTasksResponse{}, `{}`},
+		"simple task": {&ListMessageMoveTasksResponse{[]MoveTask{{Status: "COMPLETED", SourceARN: "s", Moved: 1, StartedMs: 2}}}, `{"Results":[{"ApproximateNumberOfMessagesMoved":1,"SourceArn":"s","StartedTimestamp":2,"Status":"COMPLETED"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := JSON{}.AppendResponse([]byte("before"), test.response)
+			got := JSON{}.AppendResponse([]byte("before"), new(Action), test.response, "")
 			require.Equal(t, "before"+test.want, string(got))
 			require.True(t, test.want == "" || json.Valid([]byte(test.want)))
 		})
 	}
-	fault := JSON{}.AppendFault(nil, &Fault{Type: "QueueDoesNotExist", Message: `no "q"`})
+	require.Empty(t, JSON{}.AppendResponse(nil, &Action{Void: true}, Empty{}, ""))
+	fault := JSON{}.AppendFault(nil, &Fault{Type: "QueueDoesNotExist", Message: `no "q"`}, "")
 	require.Equal(t, `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no \"q\""}`, string(fault))
 }
 

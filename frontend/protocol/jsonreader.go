@@ -265,6 +265,38 @@ func (r *jsonReader) readPairs(into *[]Pair) {
 	}
 }
 
+// readMessageAttributes reads an object of message attributes and sorts them.
+func (r *jsonReader) readMessageAttributes(into *[]MessageAttribute) {
+	for o := r.object(); o.next(); {
+		attribute := MessageAttribute{Name: string(o.name)}
+		var text, binary []byte
+		for member := r.object(); member.next(); {
+			switch string(member.name) {
+			case "DataType":
+				r.readString(&attribute.DataType)
+			case "StringValue":
+				r.readBytes(&text)
+			case "BinaryValue":
+				r.readBase64(&binary)
+			case "StringListValues", "BinaryListValues":
+				list := r.array()
+				for list.next() {
+					r.skip()
+				}
+				attribute.List = attribute.List || list.count > 0
+			default:
+				r.skip()
+			}
+		}
+		attribute.Value = text
+		if attribute.isBinary() {
+			attribute.Value = binary
+		}
+		*into = append(*into, attribute)
+	}
+	sortAttributes(*into)
+}
+
 // skip moves over a value of any kind, checking it all the same.
 func (r *jsonReader) skip() {
 	switch c := r.peek(); c {

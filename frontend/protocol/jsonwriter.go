@@ -8,13 +8,14 @@ import (
 	"strconv"
 )
 
-// jsonWriter appends one JSON object to dst, member by member. Members that SQS leaves out when they are empty are left
-// out by the methods themselves.
+// jsonWriter appends one JSON object to dst, member by member.
 type jsonWriter struct {
 	dst []byte
 	// comma says that something stands before the next member.
 	comma bool
 }
+
+var _ answerWriter = (*jsonWriter)(nil)
 
 // open begins an object or array.
 func (w *jsonWriter) open(bracket byte) {
@@ -45,22 +46,22 @@ func (w *jsonWriter) key(name string) {
 	w.comma = false
 }
 
-// stringMember writes a member that is text.
-func (w *jsonWriter) stringMember(name, value string) {
+// text writes a member that is text.
+func (w *jsonWriter) text(name, value string) {
 	w.key(name)
 	w.dst = appendJSONString(w.dst, value)
 	w.comma = true
 }
 
-// bytesMember writes a member that is text, held as bytes.
-func (w *jsonWriter) bytesMember(name string, value []byte) {
+// bytes writes a member that is text, held as bytes.
+func (w *jsonWriter) bytes(name string, value []byte) {
 	w.key(name)
 	w.dst = appendJSONString(w.dst, value)
 	w.comma = true
 }
 
-// base64Member writes a member that is binary.
-func (w *jsonWriter) base64Member(name string, value []byte) {
+// base64 writes a member that is binary.
+func (w *jsonWriter) base64(name string, value []byte) {
 	w.key(name)
 	w.dst = append(w.dst, '"')
 	w.dst = base64.StdEncoding.AppendEncode(w.dst, value)
@@ -68,8 +69,8 @@ func (w *jsonWriter) base64Member(name string, value []byte) {
 	w.comma = true
 }
 
-// digestMember writes an MD5 in lower-case hexadecimal digits.
-func (w *jsonWriter) digestMember(name string, digest Digest) {
+// digest writes an MD5 in lower-case hexadecimal digits.
+func (w *jsonWriter) digest(name string, digest Digest) {
 	w.key(name)
 	w.dst = append(w.dst, '"')
 	w.dst = hex.AppendEncode(w.dst, digest[:])
@@ -77,8 +78,8 @@ func (w *jsonWriter) digestMember(name string, digest Digest) {
 	w.comma = true
 }
 
-// messageIDMember writes a message id.
-func (w *jsonWriter) messageIDMember(name string, id MessageID) {
+// messageID writes a message id.
+func (w *jsonWriter) messageID(name string, id MessageID) {
 	w.key(name)
 	w.dst = append(w.dst, '"')
 	w.dst = id.AppendText(w.dst)
@@ -86,8 +87,8 @@ func (w *jsonWriter) messageIDMember(name string, id MessageID) {
 	w.comma = true
 }
 
-// sequenceMember writes a sequence number as text of 20 digits, the form in which SQS shows it.
-func (w *jsonWriter) sequenceMember(name string, number uint64) {
+// sequence writes a sequence number as text of 20 digits, the form in which SQS shows it.
+func (w *jsonWriter) sequence(name string, number uint64) {
 	w.key(name)
 	w.dst = append(w.dst, '"')
 	w.dst = appendSequence(w.dst, number)
@@ -95,15 +96,40 @@ func (w *jsonWriter) sequenceMember(name string, number uint64) {
 	w.comma = true
 }
 
-// boolMember writes true or false.
-func (w *jsonWriter) boolMember(name string, value bool) {
+// boolean writes true or false.
+func (w *jsonWriter) boolean(name string, value bool) {
 	w.key(name)
 	w.dst = strconv.AppendBool(w.dst, value)
 	w.comma = true
 }
 
-// pairsMember writes an object of texts, or nothing if there are none.
-func (w *jsonWriter) pairsMember(name string, pairs []Pair) {
+// integer writes a whole number.
+func (w *jsonWriter) integer(name string, value int64) {
+	w.key(name)
+	w.dst = strconv.AppendInt(w.dst, value, 10)
+	w.comma = true
+}
+
+// texts writes an array of texts, or nothing if there are none.
+func (w *jsonWriter) texts(name, query string, values []string) {
+	if len(values) > 0 {
+		w.requiredTexts(name, query, values)
+	}
+}
+
+// requiredTexts writes an array of texts.
+func (w *jsonWriter) requiredTexts(name, _ string, values []string) {
+	w.key(name)
+	w.open('[')
+	for _, value := range values {
+		w.separate()
+		w.dst = appendJSONString(w.dst, value)
+	}
+	w.close(']')
+}
+
+// pairs writes an object of texts, or nothing if there are none.
+func (w *jsonWriter) pairs(name, _, _ string, pairs []Pair) {
 	if len(pairs) == 0 {
 		return
 	}
@@ -117,6 +143,45 @@ func (w *jsonWriter) pairsMember(name string, pairs []Pair) {
 	}
 	w.close('}')
 }
+
+// messageAttributes writes an object of message attributes, or nothing if there are none.
+func (w *jsonWriter) messageAttributes(attributes []MessageAttribute) {
+	if len(attributes) == 0 {
+		return
+	}
+	w.key("MessageAttributes")
+	w.open('{')
+	for i := range attributes {
+		a := &attributes[i]
+		w.separate()
+		w.dst = appendJSONString(w.dst, a.Name)
+		w.dst = append(w.dst, ':')
+		w.comma = false
+		w.open('{')
+		if a.isBinary() {
+			w.base64("BinaryValue", a.Value)
+		}
+		w.text("DataType", a.DataType)
+		if !a.isBinary() {
+			w.bytes("StringValue", a.Value)
+		}
+		w.close('}')
+	}
+	w.close('}')
+}
+
+// beginList begins an array of objects, and endList ends it.
+func (w *jsonWriter) beginList(name, _ string) {
+	w.key(name)
+	w.open('[')
+}
+
+func (w *jsonWriter) endList() { w.close(']') }
+
+// beginItem begins an object of an array, and endItem ends it.
+func (w *jsonWriter) beginItem() { w.open('{') }
+
+func (w *jsonWriter) endItem() { w.close('}') }
 
 // sequenceDigits is how many digits a sequence number has on the wire.
 const sequenceDigits = 20

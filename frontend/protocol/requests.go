@@ -67,6 +67,38 @@ type UntagQueueRequest struct {
 	TagKeys  []string
 }
 
+// ListDeadLetterSourceQueuesRequest asks for the queues whose dead-letter queue this is.
+type ListDeadLetterSourceQueuesRequest struct {
+	QueueURL   string
+	MaxResults Optional[int64]
+	NextToken  string
+}
+
+// AddPermissionRequest adds a statement to a queue's policy: the accounts may use the actions.
+type AddPermissionRequest struct {
+	QueueURL, Label   string
+	Accounts, Actions []string
+}
+
+// RemovePermissionRequest removes the statement with a label from a queue's policy.
+type RemovePermissionRequest struct{ QueueURL, Label string }
+
+// StartMessageMoveTaskRequest asks for the messages of a dead-letter queue to be moved.
+type StartMessageMoveTaskRequest struct {
+	// DestinationARN is empty for moving each message to the queue that it came from.
+	SourceARN, DestinationARN string
+	MaxPerSecond              Optional[int64]
+}
+
+// CancelMessageMoveTaskRequest stops a task.
+type CancelMessageMoveTaskRequest struct{ TaskHandle string }
+
+// ListMessageMoveTasksRequest asks for the latest tasks of a queue.
+type ListMessageMoveTasksRequest struct {
+	SourceARN  string
+	MaxResults Optional[int64]
+}
+
 // OutgoingMessage is a message that a producer sends.
 type OutgoingMessage struct {
 	// ID names the message inside its batch; it is unused in a SendMessage.

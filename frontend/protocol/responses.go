@@ -12,6 +12,12 @@ type ListQueuesResponse struct {
 	NextToken string
 }
 
+// ListDeadLetterSourceQueuesResponse is the answer of ListDeadLetterSourceQueues.
+type ListDeadLetterSourceQueuesResponse struct {
+	QueueURLs []string
+	NextToken string
+}
+
 // AttributesResponse is the answer of GetQueueAttributes.
 type AttributesResponse struct{ Attributes []Pair }
 
@@ -61,11 +67,35 @@ type ReceivedMessage struct {
 // ReceiveMessageResponse is the answer of ReceiveMessage.
 type ReceiveMessageResponse struct{ Messages []ReceivedMessage }
 
-// BatchResponse is the answer of DeleteMessageBatch and ChangeMessageVisibilityBatch. Successful holds entry ids.
-type BatchResponse struct {
+// BatchResult is how the entries of a batch ended. Successful holds entry ids.
+type BatchResult struct {
 	Successful []string
 	Failed     []FailedEntry
 }
+
+// DeleteMessageBatchResponse is the answer of DeleteMessageBatch.
+type DeleteMessageBatchResponse struct{ BatchResult }
+
+// ChangeMessageVisibilityBatchResponse is the answer of ChangeMessageVisibilityBatch.
+type ChangeMessageVisibilityBatchResponse struct{ BatchResult }
+
+// StartMessageMoveTaskResponse is the answer of StartMessageMoveTask.
+type StartMessageMoveTaskResponse struct{ TaskHandle string }
+
+// CancelMessageMoveTaskResponse is the answer of CancelMessageMoveTask.
+type CancelMessageMoveTaskResponse struct{ Moved int64 }
+
+// MoveTask is a message move task as ListMessageMoveTasks shows it. Empty texts are left out.
+type MoveTask struct {
+	TaskHandle, Status, SourceARN, DestinationARN, FailureReason string
+	MaxPerSecond, ToMove                                         Optional[int64]
+	Moved                                                        int64
+	// StartedMs is when it was started, in ms since 1970.
+	StartedMs int64
+}
+
+// ListMessageMoveTasksResponse is the answer of ListMessageMoveTasks.
+type ListMessageMoveTasksResponse struct{ Tasks []MoveTask }
 
 // MessageID is a message's identity, a random (version 4) UUID.
 type MessageID [16]byte
@@ -80,6 +110,9 @@ func (id MessageID) AppendText(dst []byte) []byte {
 	}
 	return dst
 }
+
+// String returns the canonical form.
+func (id MessageID) String() string { return string(id.AppendText(nil)) }
 
 // NewMessageID makes a version 4 UUID of 16 random bytes (RFC 9562, section 5.4).
 func NewMessageID(random [16]byte) MessageID {

@@ -142,6 +142,29 @@ func (c *Catalog) List(account, prefix, after string, limit int) (queues []*Queu
 	return queues, more
 }
 
+// ListSources returns, in the order of their names, up to limit queues of an account that come after the name after and
+// whose redrive policy names the dead-letter queue with an ARN, and whether there are more. It looks at every queue of
+// the account.
+func (c *Catalog) ListSources(account, arn, after string, limit int) (queues []*Queue, more bool) {
+	// Redrive policies are in a canonical form (see Attributes), so the ARN stands there as it is, between quotes.
+	quoted := `"` + arn + `"`
+	c.queues.AscendGreaterOrEqual(&Queue{Account: account, Name: after}, func(q *Queue) bool {
+		if q.Account != account {
+			return false
+		}
+		if q.Name == after || !strings.Contains(q.Attributes.RedrivePolicy, quoted) {
+			return true
+		}
+		if len(queues) == limit {
+			more = true
+			return false
+		}
+		queues = append(queues, q)
+		return true
+	})
+	return queues, more
+}
+
 // Tombstones returns the queues deleted during the last TombstoneKeep, the oldest first.
 func (c *Catalog) Tombstones() []*Tombstone {
 	all := make([]*Tombstone, 0, c.tombstones.Len())

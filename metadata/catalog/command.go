@@ -41,6 +41,9 @@ type Command struct {
 	// Tags are set, RemoveTags removed (CreateQueue: Tags only; SetAttributes: both, removal first).
 	Tags       map[string]string
 	RemoveTags []string
+	// IfVersion, unless it is 0, makes SetAttributes answer Conflict for a record of another version. With it, what was
+	// computed from a record can be written back only if nobody has changed the record since.
+	IfVersion uint64
 	// ReceiptKey becomes the queue's (CreateQueue). It comes with the command because Apply has no randomness.
 	ReceiptKey [32]byte
 	// CooldownMs is how long after a deletion the name cannot be used again (CreateQueue), or after a purge the next
@@ -52,6 +55,7 @@ type Command struct {
 	Assignment Assignment
 }
 
+// commandFields is the number of fields; a command with IfVersion has one more, which others do without.
 const commandFields = 12
 
 // Encode returns the command's bytes. The command must be valid.
@@ -95,6 +99,8 @@ func (c *Command) validateQueue() error {
 		return fmt.Errorf("%d tags to remove, at most %d", len(c.RemoveTags), TagsMax)
 	case c.CooldownMs < 0 || c.CooldownMs > TombstoneKeep.Milliseconds():
 		return fmt.Errorf("cool-down of %d ms, must be 0 to %d", c.CooldownMs, TombstoneKeep.Milliseconds())
+	case c.IfVersion != 0 && c.Kind != KindSetAttributes:
+		return fmt.Errorf("command kind %d depends on version %d, which only a change of attributes can", c.Kind, c.IfVersion)
 	}
 	for key, value := range c.Tags {
 		if len(key) > tagKeyBytesMax || len(value) > tagValueBytesMax {
@@ -148,7 +154,11 @@ func (a Assignment) validate() error {
 // EncodeMsgpack writes the version and all fields; those that the kind does not use take a byte or two each.
 func (c *Command) EncodeMsgpack(e *msgpack.Encoder) error {
 	w := codec.NewWriter(e)
-	w.Fields(commandFields)
+	if c.IfVersion != 0 {
+		w.Fields(commandFields + 1)
+	} else {
+		w.Fields(commandFields)
+	}
 	w.Uint(commandVersion)
 	w.Uint(uint64(c.Kind))
 	w.Bytes(c.RequestID[:])
@@ -164,13 +174,19 @@ func (c *Command) EncodeMsgpack(e *msgpack.Encoder) error {
 	w.Int(c.CooldownMs)
 	w.Optional(c.Kind == KindRegisterHost, &c.Host)
 	w.Record(&c.Assignment)
+	if c.IfVersion != 0 {
+		w.Uint(c.IfVersion)
+	}
 	return w.Err()
 }
 
 // DecodeMsgpack reads what EncodeMsgpack wrote. It refuses other versions.
 func (c *Command) DecodeMsgpack(d *msgpack.Decoder) error {
 	r := codec.NewReader(d)
-	r.Fields(commandFields)
+	fields := r.List(commandFields + 1)
+	if r.Err() == nil && fields < commandFields {
+		return fmt.Errorf("command has %d fields, at least %d expected", fields, commandFields)
+	}
 	if version := r.Uint(); r.Err() == nil && version != commandVersion {
 		return fmt.Errorf("command has version %d, this program reads version %d", version, commandVersion)
 	}
@@ -193,6 +209,9 @@ func (c *Command) DecodeMsgpack(d *msgpack.Decoder) error {
 		r.Record(&c.Host)
 	}
 	r.Record(&c.Assignment)
+	if fields > commandFields {
+		c.IfVersion = r.Uint()
+	}
 	if r.Err() == nil && (hasKey != (c.Kind == KindCreateQueue) || hasHost != (c.Kind == KindRegisterHost)) {
 		return errors.New("command has fields of another kind")
 	}

@@ -47,6 +47,8 @@ func sampleCommands() []struct {
 		{"mark-purged", catalog.Command{Kind: catalog.KindMarkPurged, RequestID: catalog.RequestID{2}, Account: "111122223333",
 			Name: "all.fifo", CooldownMs: 1}},
 		{"delete-queue", catalog.Command{Kind: catalog.KindDeleteQueue, RequestID: catalog.RequestID{3}, Account: "111122223333", Name: "gone"}},
+		{"set-attributes-if", catalog.Command{Kind: catalog.KindSetAttributes, RequestID: catalog.RequestID{5}, Account: "111122223333",
+			Name: "all.fifo", Patch: catalog.Patch{Given: []string{"Policy"}, Values: catalog.Attributes{Policy: "{}"}}, IfVersion: 7}},
 		{"replace-host", catalog.Command{Kind: catalog.KindRegisterHost,
 			Host: catalog.Host{ID: "backend-1", Incarnation: 1 << 61, Address: "10.0.0.1:7000", Zone: "dc-1", RejoinMs: 1_700_000_000_000}}},
 	}
@@ -60,7 +62,7 @@ func sampleCatalog(t *testing.T) *catalog.Catalog {
 	commands := sampleCommands()
 	operations := [][]byte{commands[0].command.Encode(), commands[1].command.Encode(), create.Encode()}
 	for _, sample := range commands[2:] {
-		if sample.name == "replace-host" {
+		if sample.name == "replace-host" || sample.name == "set-attributes-if" {
 			continue // the bytes of a catalog without it stay what they were
 		}
 		operations = append(operations, sample.command.Encode())

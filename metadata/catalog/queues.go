@@ -57,6 +57,8 @@ func (c *Catalog) setAttributes(command *Command) *Result {
 	}
 	patch := &command.Patch
 	switch {
+	case command.IfVersion != 0 && command.IfVersion != q.Version:
+		return &Result{Code: Conflict, Detail: fmt.Sprintf("version %d is no longer the record's, which is %d", command.IfVersion, q.Version)}
 	case patch.gives(attributeNameFifoQueue) && patch.Values.FifoQueue != q.FIFO:
 		return &Result{Code: InvalidAttribute, Attribute: attributeNameFifoQueue, Detail: "Modifying queue type is not supported."}
 	case patch.gives(attributeNamePartition) && patch.Values.Partitions != q.Attributes.Partitions:

@@ -37,13 +37,15 @@ const (
 	AlreadyAssigned Code = 10
 	// BadCommand: the command cannot be read or names what does not exist; Result.Detail says what.
 	BadCommand Code = 11
+	// Conflict: the record has another version than the command depends on.
+	Conflict Code = 12
 
-	codeMax = BadCommand
+	codeMax = Conflict
 )
 
 var codeNames = [...]string{"ok", "queue exists", "no such queue", "deleted recently", "purge in progress",
 	"invalid attribute", "too many tags", "not ready", "limit reached", "wrong incarnation", "already assigned",
-	"bad command"}
+	"bad command", "conflict"}
 
 // String returns the code's name.
 func (c Code) String() string {

@@ -133,6 +133,10 @@ func (s *system) ListQueues(context.Context, string, string, string, int) ([]str
 	return nil, "", errors.New("not used")
 }
 
+func (s *system) ListSources(context.Context, string, string, string, int) ([]string, string, error) {
+	return nil, "", errors.New("not used")
+}
+
 func (s *system) Queue(ctx context.Context, account, name string) (*catalog.Queue, error) {
 	return s.GetQueue(ctx, account, name)
 }
