@@ -10,13 +10,17 @@ import (
 
 // SettingsOf returns what a partition must know of its queue.
 func SettingsOf(record *catalog.Queue) *queue.Settings {
-	return &queue.Settings{
+	settings := &queue.Settings{
 		Version:       record.Version,
 		FIFO:          record.FIFO,
 		RetentionMs:   int64(record.Attributes.MessageRetentionPeriod) * 1000,
 		DedupPerGroup: record.DedupPerGroup,
 		Redrive:       redriveOf(record),
 	}
+	if record.FIFO {
+		settings.DelayMs = int64(record.Attributes.DelaySeconds) * 1000
+	}
+	return settings
 }
 
 // redriveOf reads a queue's redrive policy, which the frontend has checked and written in one form. The dead-letter

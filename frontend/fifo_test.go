@@ -211,6 +211,36 @@ func TestFifoDelayedGroup(t *testing.T) {
 	})
 }
 
+// A change of the queue's delay reaches the messages that are delayed, of a FIFO queue; a standard queue's keep theirs.
+func TestFifoDelayIsRetroactive(t *testing.T) {
+	fifo(t, func(t *testing.T, w *world, q *fifoQueue) {
+		set := func(seconds string) {
+			q.ok("SetQueueAttributes", document{"QueueUrl": q.url, "Attributes": document{"DelaySeconds": seconds}})
+		}
+		set("60")
+		q.put("g", "m1")
+		time.Sleep(10 * time.Second)
+		q.put("h", "m2")
+		set("15")
+		require.Empty(t, q.take(10))
+		w.host.Tasks.Go("changer", func(context.Context) {
+			if pause(w, 10*time.Second) {
+				set("0")
+			}
+		})
+		began := time.Now()
+		require.Equal(t, []string{"m1"}, q.take(10, "WaitTimeSeconds", 20))
+		require.Equal(t, 5*time.Second, time.Since(began))
+		require.Equal(t, []string{"m2"}, q.take(10, "WaitTimeSeconds", 20), "the change wakes the waiter")
+		require.Equal(t, 10*time.Second, time.Since(began))
+
+		q.url = q.create("standard", "DelaySeconds", "60")
+		q.ok("SendMessage", document{"QueueUrl": q.url, "MessageBody": "late"})
+		set("0")
+		require.Empty(t, q.take(10, "WaitTimeSeconds", 20))
+	})
+}
+
 // A receive repeated with its attempt id gets the same messages and handles, with a new timeout, until one of them is
 // deleted or changed, or five minutes are over (SQS-API.md, section 4.4).
 func TestFifoReceiveAttempts(t *testing.T) {

@@ -47,6 +47,12 @@ func everyCommand() []Command {
 	more(KindConfigure, func(c *Command) {
 		c.Settings = &Settings{Version: 3, RetentionMs: 60_000, Redrive: Redrive{MaxReceives: 5, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}}
 	})
+	more(KindConfigure, func(c *Command) {
+		c.Settings = &Settings{Version: 3, FIFO: true, RetentionMs: 60_000, DelayMs: 900_000}
+	})
+	more(KindConfigure, func(c *Command) {
+		c.Settings = &Settings{Version: 3, FIFO: true, RetentionMs: 60_000, DelayMs: 1, Redrive: Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "d"}, SourceARN: "a"}}
+	})
 	more(KindTransfer, func(c *Command) {
 		c.Transfer = &Transfer{Origin: PartitionID{Queue: 9, Partition: 2}, Messages: []Moved{
 			{Number: 4, SentMs: 1_700_000_000_000, Receives: 6, SourceARN: "arn", Send: all[1].Sends[1]},
@@ -149,29 +155,31 @@ func TestDecodeRefuses(t *testing.T) {
 func TestCheck(t *testing.T) {
 	receive := &Receive{Max: 1}
 	for name, c := range map[string]Command{
-		"low water above seq":     {Session: 1, Seq: 1, LowWater: 2, Kind: KindPurge},
-		"no kind":                 {},
-		"payload of another kind": {Kind: KindPurge, Receive: receive},
-		"two payloads":            {Kind: KindReceive, Receive: receive, Deletes: []Handle{{}}},
-		"no sends":                {Kind: KindSend},
-		"eleven deletes":          {Kind: KindDelete, Deletes: make([]Handle, MaxBatch+1)},
-		"settings version 0":      {Kind: KindConfigure, Settings: &Settings{RetentionMs: 1}},
-		"no retention":            {Kind: KindConfigure, Settings: &Settings{Version: 1}},
-		"retention too long":      {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: MaxRetentionMs + 1}},
-		"negative delay":          {Kind: KindSend, Sends: []Send{{DelayMs: -1}}},
-		"delay too long":          {Kind: KindSend, Sends: []Send{{DelayMs: MaxDelayMs + 1}}},
-		"receive of none":         {Kind: KindReceive, Receive: &Receive{}},
-		"receive of eleven":       {Kind: KindReceive, Receive: &Receive{Max: MaxBatch + 1}},
-		"visibility too long":     {Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: MaxVisibilityMs + 1}},
-		"redrive after 0":         {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{SourceARN: "a"}}},
-		"redrive after 1001":      {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{MaxReceives: 1001}}},
-		"transfer of none":        {Kind: KindTransfer, Transfer: &Transfer{}},
-		"transfer without number": {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{}}}},
-		"transfer out of order":   {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 2}, {Number: 2}}}},
-		"transfer with a delay":   {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 1, Send: Send{DelayMs: 1}}}}},
-		"no operation":            {Kind: KindMoveTask, MoveTask: &MoveTask{}},
-		"cancel with a rate":      {Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, RateMilli: 1}},
-		"negative timeout":        {Kind: KindVisibility, Changes: []VisibilityChange{{VisibilityMs: -1}}},
+		"low water above seq":       {Session: 1, Seq: 1, LowWater: 2, Kind: KindPurge},
+		"no kind":                   {},
+		"payload of another kind":   {Kind: KindPurge, Receive: receive},
+		"two payloads":              {Kind: KindReceive, Receive: receive, Deletes: []Handle{{}}},
+		"no sends":                  {Kind: KindSend},
+		"eleven deletes":            {Kind: KindDelete, Deletes: make([]Handle, MaxBatch+1)},
+		"settings version 0":        {Kind: KindConfigure, Settings: &Settings{RetentionMs: 1}},
+		"no retention":              {Kind: KindConfigure, Settings: &Settings{Version: 1}},
+		"retention too long":        {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: MaxRetentionMs + 1}},
+		"negative delay":            {Kind: KindSend, Sends: []Send{{DelayMs: -1}}},
+		"delay too long":            {Kind: KindSend, Sends: []Send{{DelayMs: MaxDelayMs + 1}}},
+		"receive of none":           {Kind: KindReceive, Receive: &Receive{}},
+		"receive of eleven":         {Kind: KindReceive, Receive: &Receive{Max: MaxBatch + 1}},
+		"visibility too long":       {Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: MaxVisibilityMs + 1}},
+		"delay of a standard queue": {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, DelayMs: 1}},
+		"queue delay too long":      {Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: true, RetentionMs: 1, DelayMs: MaxDelayMs + 1}},
+		"redrive after 0":           {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{SourceARN: "a"}}},
+		"redrive after 1001":        {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{MaxReceives: 1001}}},
+		"transfer of none":          {Kind: KindTransfer, Transfer: &Transfer{}},
+		"transfer without number":   {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{}}}},
+		"transfer out of order":     {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 2}, {Number: 2}}}},
+		"transfer with a delay":     {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 1, Send: Send{DelayMs: 1}}}}},
+		"no operation":              {Kind: KindMoveTask, MoveTask: &MoveTask{}},
+		"cancel with a rate":        {Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, RateMilli: 1}},
+		"negative timeout":          {Kind: KindVisibility, Changes: []VisibilityChange{{VisibilityMs: -1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Error(t, c.Check())

@@ -37,6 +37,9 @@ type Settings struct {
 	DedupPerGroup bool
 	// Redrive says when messages move to the dead-letter queue.
 	Redrive Redrive
+	// DelayMs is the delay of a FIFO queue, 0 to MaxDelayMs: a change of it reaches the messages that are delayed. On a
+	// standard queue it is 0, for there a message keeps the delay that it was sent with.
+	DelayMs int64
 }
 
 // Kind says what a command does. The numbers are part of the wire and journal format.
@@ -250,6 +253,12 @@ func (s *Settings) check() error {
 		return fmt.Errorf("settings version 0, want at least 1")
 	}
 	if err := s.Redrive.check(); err != nil {
+		return err
+	}
+	if s.DelayMs != 0 && !s.FIFO {
+		return fmt.Errorf("delay of %d ms in the settings of a standard queue", s.DelayMs)
+	}
+	if err := checkRange("delay", s.DelayMs, 0, MaxDelayMs); err != nil {
 		return err
 	}
 	return checkRange("retention", s.RetentionMs, 1, MaxRetentionMs)

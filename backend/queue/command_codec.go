@@ -15,7 +15,7 @@ const commandVersion = 1
 //	version | [session, seq, low water, queue, partition, settings version, kind, payload]
 //
 //	payload of   configure    [version, fifo, retention ms, dedup per group]; with a dead-letter queue, followed by
-//	                          max receives, its account, its name, source ARN
+//	                          max receives, its account, its name, source ARN; with a delay, then followed by delay ms
 //	             send         [[message id, body, attributes, system attributes, sender id, group, dedup id,
 //	                            delay ms], ...]
 //	             receive      [max, visibility ms, attempt id]
@@ -101,18 +101,23 @@ func (m *Moved) encode(w *rpc.Writer) {
 	m.Send.encode(w)
 }
 
-// settingsValues is how many values settings have; redriveValues how many more with a dead-letter queue.
+// settingsValues is how many values settings have; redriveValues how many more with a dead-letter queue, and delayValues
+// with a delay.
 const (
 	settingsValues = 4
 	redriveValues  = 4
+	delayValues    = 1
 )
 
 func (s *Settings) encode(w *rpc.Writer) {
+	values := settingsValues
 	if s.Redrive.MaxReceives > 0 {
-		w.ArrayLen(settingsValues + redriveValues)
-	} else {
-		w.ArrayLen(settingsValues)
+		values += redriveValues
 	}
+	if s.DelayMs != 0 {
+		values += delayValues
+	}
+	w.ArrayLen(values)
 	w.Uint64(s.Version)
 	w.Bool(s.FIFO)
 	w.Int64(s.RetentionMs)
@@ -122,6 +127,9 @@ func (s *Settings) encode(w *rpc.Writer) {
 		w.String(s.Redrive.Target.Account)
 		w.String(s.Redrive.Target.Name)
 		w.String(s.Redrive.SourceARN)
+	}
+	if s.DelayMs != 0 {
+		w.Int64(s.DelayMs)
 	}
 }
 
@@ -213,11 +221,12 @@ func (c *Command) decodePayload(r *rpc.Reader) {
 }
 
 func (s *Settings) decode(r *rpc.Reader) {
-	values := r.ArrayLen(settingsValues + redriveValues)
+	values := r.ArrayLen(settingsValues + redriveValues + delayValues)
 	*s = Settings{Version: r.Uint64(), FIFO: r.Bool(), RetentionMs: r.Int64(), DedupPerGroup: r.Bool()}
-	switch values {
-	case settingsValues:
-	case settingsValues + redriveValues:
+	if values != settingsValues && values != settingsValues+delayValues && values < settingsValues+redriveValues {
+		r.Fail("settings with %d values", values)
+	}
+	if values >= settingsValues+redriveValues {
 		s.Redrive = Redrive{
 			MaxReceives: r.Uint32(), Target: Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)},
 			SourceARN: r.String(MaxNameBytes),
@@ -225,8 +234,11 @@ func (s *Settings) decode(r *rpc.Reader) {
 		if s.Redrive.MaxReceives == 0 {
 			r.Fail("a dead-letter queue after 0 receives")
 		}
-	default:
-		r.Fail("settings with %d values", values)
+	}
+	if values == settingsValues+delayValues || values == settingsValues+redriveValues+delayValues {
+		if s.DelayMs = r.Int64(); s.DelayMs == 0 {
+			r.Fail("a delay of 0")
+		}
 	}
 }
 

@@ -21,9 +21,30 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 	case settings.FIFO != p.settings.FIFO:
 		return &Result{Code: BadCommand}
 	}
+	delayChanges := settings.DelayMs != p.settings.DelayMs
 	p.settings = settings
 	p.expireMessages()
+	if delayChanges {
+		p.delayAnew()
+	}
 	return &Result{}
+}
+
+// delayAnew gives the delayed messages of a FIFO queue the queue's delay, counted from their send. A standard queue's
+// settings have none that could change.
+func (p *partition) delayAnew() {
+	var delayed []message
+	p.hidden.Ascend(func(at place) bool {
+		if at.delayed {
+			delayed = append(delayed, p.mustGet(at.seq))
+		}
+		return true
+	})
+	for _, m := range delayed {
+		changed := m
+		changed.visibleAtMs = m.sentMs + p.settings.DelayMs
+		p.change(m, changed)
+	}
 }
 
 // drop removes partition id and leaves a tombstone, also where there was no partition: a KindConfigure may be on its

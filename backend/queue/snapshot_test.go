@@ -239,6 +239,9 @@ func drawCommand(t *rapid.T) Command {
 	switch c.Kind {
 	case KindConfigure:
 		c.Settings = &Settings{Version: c.SettingsVersion, FIFO: c.Partition.Queue%2 == 0, RetentionMs: int64(c.SettingsVersion) * 100_000}
+		if c.Settings.FIFO {
+			c.Settings.DelayMs = rapid.SampledFrom([]int64{0, 500, 5000}).Draw(t, "delay")
+		}
 		if c.Partition.Queue > 2 {
 			c.Settings.Redrive = Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
 		}
