@@ -62,7 +62,11 @@ func (c *consumer) drain(t *thread) {
 
 // work receives once and does with each message what the dice say.
 func (c *consumer) work(t *thread) {
-	c.deleteLate(t)
+	if !c.BatchDelete {
+		for _, m := range c.due(t, lateMax) {
+			t.delete([]received{m})
+		}
+	}
 	messages, outcome := t.receive(c.Max, c.WaitSeconds, c.VisibilitySeconds)
 	if len(messages) == 0 {
 		if outcome != linearizability.OK || c.WaitSeconds == 0 {
@@ -91,6 +95,9 @@ func (c *consumer) work(t *thread) {
 	}
 	if len(released) > 0 {
 		t.changeVisibility(released, 0)
+	}
+	if c.BatchDelete {
+		finished = append(finished, c.due(t, batchMost-len(finished))...) // handles of two fates in one request
 	}
 	c.delete(t, finished)
 	if len(extended) > 0 {
@@ -135,12 +142,16 @@ func (c *consumer) keep(t *thread, m received) {
 	c.late = append(c.late, lateDelete{message: m, due: t.env.Now() + seconds(visibilitySeconds)})
 }
 
-// deleteLate deletes the messages whose time is over. All of a consumer's timeouts are the same, so the first is due
-// first.
-func (c *consumer) deleteLate(t *thread) {
-	for len(c.late) > 0 && c.late[0].due < t.env.Now() {
-		m := c.late[0].message
+// batchMost is SQS's limit of a batch.
+const batchMost = 10
+
+// due takes up to most messages off those that were put aside and whose time is over. All of a consumer's timeouts are the
+// same, so the first is due first.
+func (c *consumer) due(t *thread, most int) []received {
+	var due []received
+	for len(c.late) > 0 && len(due) < most && c.late[0].due < t.env.Now() {
+		due = append(due, c.late[0].message)
 		c.late = c.late[1:]
-		t.delete([]received{m})
 	}
+	return due
 }
