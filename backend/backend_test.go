@@ -117,7 +117,8 @@ func TestOneMessageWakesOneOfMany(t *testing.T) {
 	case <-time.After(patience / 4):
 		t.Fatal("nobody was woken")
 	}
-	require.Equal(t, 1, w.server.slots[slot].Waiting())
+	// On a busy machine the second one may have been told to look, in vain, and be on its way back.
+	require.Eventually(t, func() bool { return w.server.slots[slot].Waiting() == 1 }, patience, time.Millisecond)
 	w.send(queue.Send{Body: []byte("two")})
 	require.Len(t, (<-second).Messages, 1)
 }
