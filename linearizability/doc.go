@@ -66,7 +66,8 @@
 //   - purged-returns: a message acknowledged before a purge, or before its queue was deleted, is not received after that returned.
 //   - delay: a message is not received before its delay is over.
 //   - receive-count: the receive count of a message grows with every receive: it never repeats, never goes down, and grows by
-//     more than one only if receives of unknown outcome can account for it.
+//     more than one only if receives of unknown outcome can account for it, or ones that took longer, while hosts failed,
+//     than the visibility timeout: what such a receive took first may be another's before it is answered.
 //   - dead-letter: a message is handed out at most as often as its queue's redrive policy says, is found in the dead-letter
 //     queue only after that many receives, and then no more in its source.
 //   - empty-long-poll: on a queue of one partition, a poll that waited its time and came back empty did not miss a message:

@@ -164,6 +164,18 @@ func TestDelayCountDeadLettersAndPolls(t *testing.T) {
 		{name: "a first try that nobody saw counts", history: []Operation{
 			send(plain, 0, 5, "a", ""), with(receive(plain, 10, 40_001, got("a", 2, "")), tried(2)),
 		}},
+		{name: "a receive that was repeated inside, after its messages had become another's, counts", options: Options{Disturbed: []Span{{To: ms(100_000)}}}, history: []Operation{
+			send(plain, 0, 5, "a", ""), receive(plain, 31_000, 31_001, got("a", 2, "")),
+			with(receive(plain, 10, 31_010), func(op *Operation) { op.Client = "other" }),
+		}},
+		{name: "but not while nothing failed", broken: []Rule{ReceiveCount}, history: []Operation{
+			send(plain, 0, 5, "a", ""), receive(plain, 31_000, 31_001, got("a", 2, "")),
+			with(receive(plain, 10, 31_010), func(op *Operation) { op.Client = "other" }),
+		}},
+		{name: "and not if it was short", broken: []Rule{ReceiveCount}, options: Options{Disturbed: []Span{{To: ms(100_000)}}}, history: []Operation{
+			send(plain, 0, 5, "a", ""), receive(plain, 31_000, 31_001, got("a", 2, "")),
+			with(receive(plain, 2000, 31_010), func(op *Operation) { op.Client = "other" }),
+		}},
 		{name: "a receive that never was counts", broken: []Rule{ReceiveCount}, history: []Operation{
 			send(plain, 0, 5, "a", ""), receive(plain, 10, 20), receive(plain, 40_000, 40_001, got("a", 2, "")),
 		}},

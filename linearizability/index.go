@@ -37,7 +37,8 @@ type queue struct {
 	handles map[string]*receipt
 	// receives are the answered ones, in order of Call.
 	receives []*Operation
-	// phantoms are the receives that nobody saw the result of: of unknown outcome, or tried again.
+	// phantoms are the receives that nobody saw the result of, or not all of it: of unknown outcome, tried again, or
+	// longer than what they took was held.
 	phantoms counter
 	// clears are the purges and deletions of the queue that may have taken effect; drops are the deletions among them;
 	// purged are those that were acknowledged.
@@ -179,15 +180,24 @@ func (c *checker) addFirst(q *queue, op *Operation) {
 			m.answers = append(m.answers, op)
 		}
 	case Receive:
-		q.addReceive(op)
+		q.addReceive(op, c.outlivesItsHolds(op))
 	}
 }
 
-func (q *queue) addReceive(op *Operation) {
+// outlivesItsHolds reports whether the service may have taken messages for a receive that its answer, which is there, does
+// not have: it had to repeat the receive inside, at a host that took over, and by then the visibility timeout was over
+// and they were somebody else's.
+func (c *checker) outlivesItsHolds(op *Operation) bool {
+	return op.Return-op.Call+c.slack >= int64(op.VisibilitySeconds)*second && c.disturbed(op)
+}
+
+func (q *queue) addReceive(op *Operation, outlives bool) {
 	hidden := op.requests()
 	if op.Outcome == OK {
-		hidden--
 		q.receives = append(q.receives, op)
+		if !outlives {
+			hidden--
+		}
 	}
 	if op.possible() && hidden > 0 {
 		q.phantoms.add(op.Call, hidden)
