@@ -76,6 +76,9 @@ const (
 	bootSpread = 300 * time.Millisecond
 	// proofTime is how long producers go on after the faults have ended, to show that sends work again.
 	proofTime = 8 * time.Second
+	// staleTime is how much longer they go on if a client's idea of who holds the virtual IP was stale: it asks again only
+	// after five seconds without an answer (sim/world), and may first have to give up a connection.
+	staleTime = 7 * time.Second
 	// emptyTime is how much longer it may take until the clients know that the queues are empty: a receive whose answer
 	// was lost may hide messages for its visibility timeout.
 	emptyTime = 45 * time.Second
@@ -210,7 +213,7 @@ func (r *run) phases() error {
 		return err
 	}
 	r.heal()
-	r.world.After(proofTime, r.work.StopProducing)
+	r.world.After(r.scenario.proofTime(), r.work.StopProducing)
 	if err := r.world.Run(s.FaultyPhase+s.Recovery, r.work.Drained); err != nil {
 		return err
 	}
@@ -228,6 +231,14 @@ func (r *run) phases() error {
 	r.judgeHolders()
 	r.work.Stop()
 	return nil
+}
+
+// proofTime is how long producers go on after the faults have ended.
+func (s *Scenario) proofTime() time.Duration {
+	if slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Kind == StaleVIP }) {
+		return proofTime + staleTime
+	}
+	return proofTime
 }
 
 // heal ends all faults but for those that stay.
@@ -282,7 +293,7 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 		}
 		r.checked[RuleSendsAgain]++
 		if !sends[q.Name] {
-			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, proofTime))
+			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, r.scenario.proofTime()))
 		}
 	}
 }
