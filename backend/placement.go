@@ -15,12 +15,24 @@ func SettingsOf(record *catalog.Queue) *queue.Settings {
 		FIFO:          record.FIFO,
 		RetentionMs:   int64(record.Attributes.MessageRetentionPeriod) * 1000,
 		DedupPerGroup: record.DedupPerGroup,
+		Delivery:      deliveryOf(record),
 		Redrive:       redriveOf(record),
 	}
 	if record.FIFO {
 		settings.DelayMs = int64(record.Attributes.DelaySeconds) * 1000
 	}
 	return settings
+}
+
+func deliveryOf(record *catalog.Queue) queue.Delivery {
+	switch record.Attributes.Delivery {
+	case catalog.DeliverAtMostOnce:
+		return queue.AtMostOnce
+	case catalog.DeliverExactlyOnce:
+		return queue.ExactlyOnce
+	default:
+		return queue.AtLeastOnce
+	}
 }
 
 // redriveOf reads a queue's redrive policy, which the frontend has checked and written in one form. The dead-letter

@@ -10,17 +10,22 @@ import (
 	"chasqui/metadata/catalog"
 )
 
-// partitionsAttribute is a queue attribute of our own: the number of partitions, 1 to 64, fixed at creation. Clients
-// that do not know it never see it, as long as a queue has the one partition that is the default.
+// Queue attributes of our own. The API calls them as the catalog does, with a prefix. Clients that do not know them never
+// see them, as long as a queue has the values that it gets without them.
 const (
-	partitionsAttribute = "ChasquiPartitions"
-	catalogPartitions   = "Partitions"
+	ourPrefix = "Chasqui"
+	// partitionsAttribute is the number of partitions, 1 to 64, fixed at creation.
+	partitionsAttribute = ourPrefix + "Partitions"
+	// protectionAttribute, true or false, makes DeleteQueue fail.
+	protectionAttribute = ourPrefix + "DeletionProtection"
+	// deliveryAttribute is how often messages are delivered, fixed at creation: atLeastOnce, atMostOnce or exactlyOnce.
+	deliveryAttribute = ourPrefix + "Delivery"
 )
 
 // apiAttributeName returns what the API calls an attribute of the catalog.
 func apiAttributeName(catalogName string) string {
-	if catalogName == catalogPartitions {
-		return partitionsAttribute
+	if attributeNamed(ourPrefix+catalogName) != nil {
+		return ourPrefix + catalogName
 	}
 	return catalogName
 }
@@ -40,8 +45,8 @@ type attribute struct {
 	show  func(v *view) string
 	// stats says that it is a count of messages.
 	stats bool
-	// unlisted attributes are shown when asked for by name, and in "All" only if they differ from this value.
-	unlisted string
+	// ours are shown when asked for by name, and in "All" only if they differ from those of a queue created without.
+	ours bool
 }
 
 // attributes is the table of queue attributes (SQS-API.md, section 3.2), in the order in which they are listed.
@@ -72,7 +77,11 @@ var attributes = []attribute{
 		catalog.ScopeQueue, catalog.ScopeMessageGroup),
 	choice("FifoThroughputLimit", func(a *catalog.Attributes) *string { return &a.FifoThroughputLimit },
 		catalog.ThroughputPerQueue, catalog.ThroughputPerGroupID),
-	partitionsRow(),
+	our(number(partitionsAttribute, 1, catalog.PartitionsMax, func(a *catalog.Attributes) *int { return &a.Partitions })),
+	our(flag(protectionAttribute, func(a *catalog.Attributes) *bool { return &a.DeletionProtection })),
+	our(attribute{name: deliveryAttribute, show: func(v *view) string { return v.record.Attributes.Delivery },
+		parse: choice(deliveryAttribute, func(a *catalog.Attributes) *string { return &a.Delivery },
+			catalog.DeliverAtLeastOnce, catalog.DeliverAtMostOnce, catalog.DeliverExactlyOnce).parse}),
 }
 
 // number makes the row of an attribute that is a whole number of a range.
@@ -121,10 +130,16 @@ func choice(name string, field func(*catalog.Attributes) *string, values ...stri
 	}
 }
 
-func partitionsRow() attribute {
-	row := number(partitionsAttribute, 1, catalog.PartitionsMax, func(a *catalog.Attributes) *int { return &a.Partitions })
-	row.unlisted = "1"
+func our(row attribute) attribute {
+	row.ours = true
 	return row
+}
+
+// isDefault tells whether an attribute is as a queue has it that was created without.
+func (v *view) isDefault(row *attribute) bool {
+	plain := *v.record
+	plain.Attributes = catalog.DefaultAttributes(v.record.FIFO)
+	return row.show(v) == row.show(&view{record: &plain})
 }
 
 func onFifo(v *view, text string) string {
@@ -193,7 +208,7 @@ func (v *view) show(names []string) []protocol.Pair {
 			continue
 		}
 		value := row.show(v)
-		if value == "" || !named && row.unlisted == value {
+		if value == "" || !named && row.ours && v.isDefault(row) {
 			continue
 		}
 		pairs = append(pairs, protocol.Pair{Name: row.name, Value: value})
@@ -224,8 +239,8 @@ func parseAttributes(pairs []protocol.Pair, fifo bool) (catalog.Patch, error) {
 			return patch, err
 		}
 		name := pair.Name
-		if name == partitionsAttribute {
-			name = catalogPartitions
+		if row.ours {
+			name = strings.TrimPrefix(name, ourPrefix)
 		}
 		patch.Given = append(patch.Given, name)
 	}

@@ -16,6 +16,12 @@ type Config struct {
 	// means those that the request was sent to.
 	PublicURL string
 
+	// NoDeleteQueue takes DeleteQueue off the API: queues are deleted by administrators only.
+	NoDeleteQueue bool
+	// CreateQueues makes a message that is sent to a queue of the caller's that does not exist create it, with default
+	// settings.
+	CreateQueues bool
+
 	// RequestTimeout bounds the time from the end of a request's body to its answer; a long poll adds its wait.
 	RequestTimeout time.Duration
 	// ReadHeaderTimeout and ReadTimeout bound how long a client may take to send a request's header and all of it.

@@ -38,6 +38,7 @@ var (
 	kindIDsNotDistinct        = &errorKind{"BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400, true}
 	kindInvalidEntryID        = &errorKind{"InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId", 400, true}
 	kindBatchTooLong          = &errorKind{"BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", 400, true}
+	kindAccessDenied          = &errorKind{"AccessDeniedException", "AccessDenied", 403, true}
 	kindUnsupported           = &errorKind{"UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400, true}
 	kindNoSuchResource        = &errorKind{"ResourceNotFoundException", "ResourceNotFoundException", 404, true}
 	kindInvalidAction         = &errorKind{"InvalidAction", "InvalidAction", 400, true}
@@ -84,10 +85,16 @@ var (
 	errInvalidContents = &apiError{kindInvalidContents, protocol.InvalidCharacters}
 	errNoDeduplication = &apiError{kindInvalidParameter, "The queue should either have ContentBasedDeduplication " +
 		"enabled or MessageDeduplicationId provided explicitly"}
+	errNeedsDeduplication = &apiError{kindInvalidParameter, "The queue delivers exactly once (" + deliveryAttribute + "): every message " +
+		"needs a MessageDeduplicationId."}
 	errInvalidEntryID = &apiError{kindInvalidEntryID, "A batch entry id can only contain alphanumeric characters, " +
 		"hyphens and underscores. It can be at most 80 letters long."}
 	errOverLimit = &apiError{kindOverLimit, "Too many messages are in flight in this queue: receive fewer or delete " +
 		"those that are done."}
+	errNoDeleteQueue = &apiError{kindAccessDenied, "DeleteQueue is switched off here (--no-delete-queue). An administrator " +
+		"deletes queues with: chasqui queue delete --admin"}
+	errProtected = &apiError{kindAccessDenied, "The queue is protected against deletion. Set its attribute " + protectionAttribute +
+		" to false first, or let an administrator run: chasqui queue delete --admin --force"}
 	errTooManyQueues    = &apiError{kindOverLimit, "There are as many queues as this service allows."}
 	errUnknownOperation = &apiError{kindUnknownOperation, "The request names no action of this service."}
 	errBodyTooLarge     = &apiError{kindBodyTooLarge,
@@ -194,6 +201,8 @@ func apiErrorOf(err error) *apiError {
 		return &apiError{kindQueueNameExists, queueNameExists(exists.Attribute).(*apiError).message}
 	case errors.As(err, &invalid):
 		return &apiError{kindInvalidAttributeValue, "Invalid value for the parameter " + invalid.Attribute + ". Reason: " + invalid.Reason}
+	case errors.Is(err, metadata.ErrProtected):
+		return errProtected
 	case errors.Is(err, metadata.ErrDeletedRecently):
 		return errDeletedRecently
 	case errors.Is(err, metadata.ErrLimitReached):

@@ -17,7 +17,7 @@ import (
 const maxRepeats = 5
 
 // withQueue finds the queue that a request names and gives its record to use. If it turns out there that the queue was
-// deleted, and one of the same name exists, use is called once more with that one.
+// deleted, and one of the same name exists, or it was restored, use is called once more with that one.
 func (s *Server) withQueue(ctx context.Context, c *caller, queueURL string, use func(*catalog.Queue) error) error {
 	account, name, err := c.resolve(queueURL)
 	if err != nil {
@@ -35,10 +35,10 @@ func (s *Server) withQueue(ctx context.Context, c *caller, queueURL string, use 
 	if err != nil {
 		return err
 	}
-	if newer.ID == record.ID {
+	if newer.Version <= record.Version {
 		return errQueueReplaced
 	}
-	return use(newer)
+	return use(newer) // another queue of the name, or the same one, restored
 }
 
 // reload returns a record newer than the given one.
@@ -75,8 +75,8 @@ func (s *Server) command(ctx context.Context, record *catalog.Queue, partition i
 				return nil, err
 			}
 		case queue.StaleSettings:
-			if template.Kind == queue.KindConfigure {
-				// The partition knows newer settings than these: so much the better.
+			if template.Kind == queue.KindConfigure || template.Kind == queue.KindDrop {
+				// The partition knows newer settings than these, or that the queue was restored: so much the better.
 				return result, nil
 			}
 			newer, err := s.reload(ctx, record)

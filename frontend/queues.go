@@ -176,25 +176,6 @@ func nextToken(maxResults protocol.Optional[int64], next string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(next))
 }
 
-// deleteQueue answers DeleteQueue. The catalog's word is the deletion; dropping the partitions makes every frontend
-// see it at once, whatever it has cached, and ends long polls. If a partition cannot be reached the answer is 503.
-func (s *Server) deleteQueue(ctx context.Context, c *caller, q *protocol.DeleteQueueRequest) (protocol.Response, error) {
-	account, name, err := c.resolve(q.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	record, err := s.catalog.DeleteQueue(ctx, account, name)
-	if err != nil {
-		return nil, err
-	}
-	s.records.Invalidate(account, name, record.Version+1)
-	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindDrop})
-	if err != nil && !errors.Is(err, errQueueReplaced) {
-		return nil, err
-	}
-	return protocol.Empty{}, nil
-}
-
 // purgeQueue answers PurgeQueue.
 func (s *Server) purgeQueue(ctx context.Context, c *caller, q *protocol.PurgeQueueRequest) (protocol.Response, error) {
 	account, name, err := c.resolve(q.QueueURL)

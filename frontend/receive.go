@@ -206,9 +206,9 @@ func systemAttributes(record *catalog.Queue, names []string, m *queue.Message) (
 	add("ApproximateReceiveCount", strconv.FormatUint(uint64(m.EarlierReceives)+uint64(m.Receive), 10))
 	add("SentTimestamp", strconv.FormatInt(m.SentMs, 10))
 	add("MessageGroupId", m.Group)
+	add("MessageDeduplicationId", m.DedupID) // which only queues that deduplicate take, and those that such messages move to
 	add("DeadLetterQueueSourceArn", m.SourceARN)
 	if record.FIFO {
-		add("MessageDeduplicationId", m.DedupID)
 		add("SequenceNumber", protocol.SequenceText(m.Seq))
 	}
 	system, err := protocol.DecodeAttributes(m.SystemAttributes)

@@ -19,7 +19,7 @@ func (s *Server) sendMessage(ctx context.Context, c *caller, q *protocol.SendMes
 		return nil, missingParameter("MessageBody")
 	}
 	response := new(protocol.SendMessageResponse)
-	err := s.withQueue(ctx, c, q.QueueURL, func(record *catalog.Queue) error {
+	err := s.withSendQueue(ctx, c, q.QueueURL, func(record *catalog.Queue) error {
 		if err := checkMessage(record, &q.Message); err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (s *Server) sendMessage(ctx context.Context, c *caller, q *protocol.SendMes
 // entry refuses that entry.
 func (s *Server) sendMessageBatch(ctx context.Context, c *caller, q *protocol.SendMessageBatchRequest) (protocol.Response, error) {
 	var response *protocol.SendMessageBatchResponse
-	err := s.withQueue(ctx, c, q.QueueURL, func(record *catalog.Queue) error {
+	err := s.withSendQueue(ctx, c, q.QueueURL, func(record *catalog.Queue) error {
 		response = &protocol.SendMessageBatchResponse{}
 		if err := checkSendBatch(record, q.Entries); err != nil {
 			return err
@@ -114,8 +114,8 @@ type outgoing struct {
 }
 
 // send stores valid messages and fills in what became of each. Messages of one partition are stored in their order, by
-// one command. An error leaves open which partitions have stored theirs; when there are several, the queue is a FIFO
-// queue, and a repeat of the whole is told by its deduplication ids.
+// one command. An error leaves open which partitions have stored theirs; when there are several, the queue deduplicates,
+// and a repeat of the whole is told by its deduplication ids.
 func (s *Server) send(ctx context.Context, c *caller, record *catalog.Queue, entries []outgoing) error {
 	partitions := s.place(record, entries)
 	return s.onPartitions(partitions, func(partition int) error {
@@ -134,12 +134,14 @@ func (s *Server) send(ctx context.Context, c *caller, record *catalog.Queue, ent
 }
 
 // place chooses the partition of each message and returns those chosen. A FIFO queue's message groups each live in one
-// partition. On a standard queue any will do: a request's messages stay together, and requests take turns.
+// partition, and on a standard queue that delivers exactly once the messages with one deduplication id do. Otherwise any
+// will do: a request's messages stay together, and requests take turns.
 func (s *Server) place(record *catalog.Queue, entries []outgoing) []int {
 	if len(record.Slots) == 1 {
 		return []int{0}
 	}
-	if !record.FIFO {
+	exact := record.Attributes.Delivery == catalog.DeliverExactlyOnce
+	if !record.FIFO && !exact {
 		partition := int(s.sends.Add(1) % uint64(len(record.Slots)))
 		for i := range entries {
 			entries[i].partition = partition
@@ -148,7 +150,11 @@ func (s *Server) place(record *catalog.Queue, entries []outgoing) []int {
 	}
 	var partitions []int
 	for i := range entries {
-		entries[i].partition = backend.GroupPartition(record, entries[i].message.GroupID.Value)
+		together := entries[i].message.GroupID.Value
+		if !record.FIFO {
+			together = entries[i].message.DeduplicationID.Value
+		}
+		entries[i].partition = backend.GroupPartition(record, together)
 		if !slices.Contains(partitions, entries[i].partition) {
 			partitions = append(partitions, entries[i].partition)
 		}

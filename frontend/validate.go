@@ -87,6 +87,12 @@ func checkMessage(record *catalog.Queue, m *protocol.OutgoingMessage) error {
 	if record.FIFO {
 		return checkFifoMessage(record, m)
 	}
+	if record.Attributes.Delivery == catalog.DeliverExactlyOnce {
+		if !m.DeduplicationID.Set {
+			return errNeedsDeduplication
+		}
+		return nil
+	}
 	if m.DeduplicationID.Set {
 		return invalidParameter(m.DeduplicationID.Value, "MessageDeduplicationId",
 			"The request includes a parameter that is not valid for this queue type.")

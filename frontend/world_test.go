@@ -95,6 +95,8 @@ func (w *world) apply(command *catalog.Command) (*catalog.Queue, error) {
 		return nil, metadata.ErrTooManyTags
 	case catalog.Conflict:
 		return nil, metadata.ErrConflict
+	case catalog.Protected:
+		return nil, metadata.ErrProtected
 	default:
 		return nil, errors.New(result.Code.String() + ": " + result.Detail)
 	}
@@ -111,7 +113,8 @@ func (w *world) SetAttributes(_ context.Context, r metadata.SetRequest) (*catalo
 }
 
 func (w *world) DeleteQueue(_ context.Context, account, name string) (*catalog.Queue, error) {
-	return w.apply(&catalog.Command{Kind: catalog.KindDeleteQueue, Account: account, Name: name})
+	return w.apply(&catalog.Command{Kind: catalog.KindDeleteQueue, Account: account, Name: name,
+		Deletion: catalog.Deletion{RestoreMs: 3_600_000}})
 }
 
 func (w *world) MarkPurged(_ context.Context, account, name string) (*catalog.Queue, error) {

@@ -28,15 +28,18 @@ type appliedCommand struct {
 	partition                       string // queue/partition
 	session, seq, lowWater, version uint64
 
-	settings       uint64       // configure: their version
-	fifo, perGroup bool         // configure
-	retention      int64        // configure
+	settings       uint64       // configure, drop: their version
+	fifo, perGroup bool         // configure, drop
+	retention      int64        // configure, drop
+	delivery       string       // configure, drop
+	keep           int64        // drop: for how long the queue can be restored; 0 is not at all
 	sends          []appliedMsg // send
 	most           int          // receive
 	attempt        string       // receive
 	visibility     int64        // receive
 	handles        []appliedMsg // delete, visibility
 	code           string
+	took           bool         // receive: it removed what it delivered
 	out            []appliedMsg // sent messages, or delivered ones
 	codes          []string     // delete, visibility
 }
@@ -79,8 +82,13 @@ func parseCommand(text string) (appliedCommand, error) {
 	input, output := fields[7], fields[9]
 	switch c.kind {
 	case "configure":
-		p := r.parts(input, 4)
-		c.settings, c.fifo, c.retention, c.perGroup = r.unsigned(p[0]), p[1] == "1", r.signed(p[2]), p[3] == "1"
+		c.readSettings(&r, r.parts(input, settingsParts))
+	case "drop":
+		if input != "" {
+			p := r.parts(input, settingsParts+1)
+			c.readSettings(&r, p[:settingsParts])
+			c.keep = r.signed(p[settingsParts])
+		}
 	case "send":
 		for _, entry := range r.entries(input) {
 			p := r.parts(entry, 4)
@@ -106,11 +114,24 @@ func parseCommand(text string) (appliedCommand, error) {
 			c.handles = append(c.handles, appliedMsg{seq: r.unsigned(p[0]), receive: r.unsigned(p[1]), ms: r.signed(p[2])})
 		}
 		c.codes = r.entries(output)
-	case "purge", "drop", "expire":
+	case "purge", "expire":
 	default:
 		r.fail("kind %q is not known", c.kind)
 	}
 	return c, r.err
+}
+
+// settingsParts is the number of parts of a queue's settings.
+const settingsParts = 6
+
+func (c *appliedCommand) readSettings(r *appliedReader, p []string) {
+	c.settings, c.fifo, c.retention, c.perGroup, c.delivery = r.unsigned(p[0]), p[1] == "1", r.signed(p[2]), p[3] == "1", p[4]
+	if !slices.Contains([]string{deliveredAtLeastOnce, deliveredAtMostOnce, deliveredExactlyOnce}, c.delivery) {
+		r.fail("delivery %q is not known", c.delivery)
+	}
+	if r.unsigned(p[5]) != 0 {
+		r.fail("a dead-letter queue after %s receives: moves between queues cannot be followed", p[5])
+	}
 }
 
 // appliedReader reads parts of a command and keeps the first error.

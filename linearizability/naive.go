@@ -26,8 +26,10 @@ type naiveSession struct {
 // naivePartition is one partition of a queue.
 type naivePartition struct {
 	fifo, perGroup bool
+	delivery       string
 	version        uint64
 	retention      int64
+	dropAtMs       int64 // of a deleted queue; 0 while it is not deleted
 	lastSeq        uint64
 	messages       []*naiveMsg // in order of seq
 	accepted       []naiveSend
@@ -55,6 +57,13 @@ type naiveAttempt struct {
 	visibleMs int64
 	got       []appliedMsg
 }
+
+// How often a queue delivers a message.
+const (
+	deliveredAtLeastOnce = "at-least-once"
+	deliveredAtMostOnce  = "at-most-once" // a receive removes
+	deliveredExactlyOnce = "exactly-once" // sends are deduplicated and handles fenced, as on any FIFO queue
+)
 
 const (
 	naiveForgetMs      = 5 * 60 * 1000       // deduplication and attempt IDs
@@ -104,6 +113,10 @@ func (s *naiveSlot) repeat(first, c *appliedCommand) error {
 			expected = append(expected, m)
 			continue
 		}
+		if first.took {
+			expected = append(expected, m) // nobody else can have it
+			continue
+		}
 		if p == nil {
 			continue
 		}
@@ -140,7 +153,13 @@ func (s *naiveSlot) execute(c *appliedCommand) error {
 		return nil // refused as a whole: limits of the service
 	}
 	p := s.partitions[c.partition]
+	if p != nil && p.dropAtMs > 0 && p.dropAtMs <= s.nowMs {
+		delete(s.partitions, c.partition)
+		s.dropped[c.partition] = true
+	}
 	switch {
+	case c.kind == "drop" && c.keep > 0:
+		return s.close(c)
 	case c.kind == "drop":
 		delete(s.partitions, c.partition)
 		s.dropped[c.partition] = true
@@ -158,6 +177,8 @@ func (s *naiveSlot) execute(c *appliedCommand) error {
 		return want(c.code, "ok")
 	case c.version > p.version:
 		return want(c.code, "need-settings")
+	case p.dropAtMs > 0:
+		return want(c.code, "queue-dropped")
 	case c.version < p.version:
 		return want(c.code, "stale-settings")
 	}
@@ -175,6 +196,34 @@ func (s *naiveSlot) execute(c *appliedCommand) error {
 	return want(c.code, "ok")
 }
 
+// close carries out the deletion of a queue that can be restored.
+func (s *naiveSlot) close(c *appliedCommand) error {
+	p := s.partitions[c.partition]
+	switch {
+	case s.dropped[c.partition]:
+		return want(c.code, "ok")
+	case p == nil:
+		p = &naivePartition{fifo: c.fifo}
+		s.partitions[c.partition] = p
+	case p.dropAtMs > 0 && c.settings == p.version:
+		return want(c.code, "ok")
+	case c.settings <= p.version:
+		return want(c.code, "stale-settings")
+	}
+	p.pass(s.nowMs)
+	p.set(c)
+	p.dropAtMs = s.nowMs + c.keep
+	return want(c.code, "ok")
+}
+
+// set gives the partition the settings of a command.
+func (p *naivePartition) set(c *appliedCommand) {
+	p.version, p.retention, p.perGroup, p.delivery = c.settings, c.retention, c.perGroup, c.delivery
+}
+
+// exact reports whether sends are deduplicated and handles fenced.
+func (p *naivePartition) exact() bool { return p.fifo || p.delivery == deliveredExactlyOnce }
+
 func (s *naiveSlot) configure(c *appliedCommand) error {
 	p := s.partitions[c.partition]
 	if p == nil {
@@ -183,10 +232,13 @@ func (s *naiveSlot) configure(c *appliedCommand) error {
 	}
 	p.pass(s.nowMs)
 	switch {
+	case p.dropAtMs > 0 && c.settings <= p.version:
+		return want(c.code, "queue-dropped")
 	case c.settings < p.version:
 		return want(c.code, "stale-settings")
 	case c.settings > p.version:
-		p.version, p.retention, p.perGroup = c.settings, c.retention, c.perGroup
+		p.set(c)
+		p.dropAtMs = 0
 		p.pass(s.nowMs)
 	}
 	return want(c.code, "ok")
@@ -219,8 +271,8 @@ func (p *naivePartition) send(nowMs int64, c *appliedCommand) error {
 		if sent.code != "ok" {
 			continue // refused by itself
 		}
-		first := slices.IndexFunc(p.accepted, func(a naiveSend) bool { return a.dedup == s.dedup && (!p.perGroup || a.group == s.group) })
-		if p.fifo && first >= 0 {
+		first := slices.IndexFunc(p.accepted, func(a naiveSend) bool { return a.dedup == s.dedup && (!p.fifo || !p.perGroup || a.group == s.group) })
+		if p.exact() && first >= 0 {
 			if original := p.accepted[first]; !sent.duplicate || sent.id != original.id || sent.seq != original.seq {
 				return fmt.Errorf("message %s was answered with %s (%d), it repeats %s (%d)", s.id, sent.id, sent.seq, original.id, original.seq)
 			}
@@ -231,7 +283,7 @@ func (p *naivePartition) send(nowMs int64, c *appliedCommand) error {
 		}
 		p.lastSeq = sent.seq
 		p.messages = append(p.messages, &naiveMsg{appliedMsg: appliedMsg{id: s.id, group: s.group, seq: sent.seq}, sentMs: nowMs, visibleMs: nowMs + s.ms})
-		if p.fifo {
+		if p.exact() {
 			p.accepted = append(p.accepted, naiveSend{s.group, s.dedup, s.id, sent.seq, nowMs})
 		}
 	}
@@ -278,6 +330,11 @@ func (p *naivePartition) receive(nowMs int64, c *appliedCommand) error {
 			return fmt.Errorf("got %s (%d) after a later message of its group", got.id, got.seq)
 		}
 		m.receive, m.receivedMs, m.visibleMs = got.receive, nowMs, nowMs+c.visibility
+	}
+	if p.delivery == deliveredAtMostOnce {
+		c.took = true
+		p.messages = slices.DeleteFunc(p.messages, func(m *naiveMsg) bool { return m.receive > 0 })
+		return nil
 	}
 	if p.fifo && c.attempt != "" && len(c.out) > 0 {
 		p.attempts = append(p.attempts, naiveAttempt{c.attempt, nowMs, nowMs + c.visibility, c.out})
@@ -358,7 +415,7 @@ func (p *naivePartition) remove(nowMs int64, m *naiveMsg, handle appliedMsg) str
 		return "ok"
 	case handle.receive < 1 || handle.receive > m.receive:
 		return "bad-command"
-	case p.fifo && (handle.receive != m.receive || m.visibleMs <= nowMs):
+	case p.exact() && (handle.receive != m.receive || m.visibleMs <= nowMs):
 		return "handle-expired"
 	}
 	p.messages = slices.DeleteFunc(p.messages, func(other *naiveMsg) bool { return other == m })
@@ -371,7 +428,7 @@ func (p *naivePartition) hide(nowMs int64, m *naiveMsg, handle appliedMsg) strin
 		return "not-in-flight"
 	case handle.receive < 1 || handle.receive > m.receive:
 		return "bad-command"
-	case p.fifo && handle.receive != m.receive:
+	case p.exact() && handle.receive != m.receive:
 		return "handle-expired"
 	case handle.ms > 0 && (nowMs-m.receivedMs)/1000*1000+handle.ms > naiveVisibilityMax:
 		return "visibility-too-long"

@@ -84,12 +84,6 @@ func (c *Client) SetAttributes(ctx context.Context, request SetRequest) (*catalo
 	})
 }
 
-// DeleteQueue removes a queue and returns its last record, so that the caller can drop its partitions. Errors:
-// ErrNoSuchQueue, ErrInvalidRequest, ErrUnavailable, ErrUnknownOutcome.
-func (c *Client) DeleteQueue(ctx context.Context, account, name string) (*catalog.Queue, error) {
-	return c.change(ctx, "delete", &catalog.Command{Kind: catalog.KindDeleteQueue, Account: account, Name: name})
-}
-
 // MarkPurged notes that a queue is being purged, and returns the record after it; the caller then purges the
 // partitions. Errors: ErrNoSuchQueue, ErrPurgeInProgress, ErrInvalidRequest, ErrUnavailable, ErrUnknownOutcome.
 func (c *Client) MarkPurged(ctx context.Context, account, name string) (*catalog.Queue, error) {

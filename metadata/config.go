@@ -45,6 +45,10 @@ type Config struct {
 	// catalog.TombstoneKeep. Default 60 s, as in SQS.
 	PurgeCooldown time.Duration
 
+	// RestoreWindow is how long a deleted queue can be restored, and how long its messages take room after all. 0 makes
+	// deletions final; at most catalog.RestoreMax. Default 24 h.
+	RestoreWindow time.Duration
+
 	// DeadAfter is the silence after which a backend host counts as dead. Default DeadAfter (3 s).
 	DeadAfter time.Duration
 	// ManageInterval is how often the leader looks for hosts to register and slots to assign; a heartbeat that needs
@@ -63,6 +67,7 @@ func DefaultConfig() Config {
 		Replicas:       3,
 		DeleteCooldown: time.Minute,
 		PurgeCooldown:  time.Minute,
+		RestoreWindow:  24 * time.Hour,
 		DeadAfter:      DeadAfter,
 		ManageInterval: 500 * time.Millisecond,
 		ProposeTimeout: 5 * time.Second,
@@ -83,6 +88,7 @@ func (c Config) Validate() error {
 		{"Replicas", c.Replicas >= 1 && c.Replicas <= catalog.ReplicasMax},
 		{"DeleteCooldown", cooldownOK(c.DeleteCooldown)},
 		{"PurgeCooldown", cooldownOK(c.PurgeCooldown)},
+		{"RestoreWindow", c.RestoreWindow >= 0 && c.RestoreWindow <= catalog.RestoreMax},
 		{"DeadAfter", c.DeadAfter > 0},
 		{"ManageInterval", c.ManageInterval > 0},
 		{"ProposeTimeout", c.ProposeTimeout > 0},

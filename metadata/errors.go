@@ -23,6 +23,12 @@ var (
 	ErrConflict = errors.New("the queue was changed by somebody else")
 	// ErrTooManyTags means that the queue would have more than catalog.TagsMax tags.
 	ErrTooManyTags = errors.New("too many tags")
+	// ErrProtected means that the queue is protected against deletion, and the deletion was not forced.
+	ErrProtected = errors.New("the queue is protected against deletion")
+	// ErrNotRestorable means that no deleted queue of the name can be restored.
+	ErrNotRestorable = errors.New("no queue to restore")
+	// ErrNameTaken means that a queue cannot be restored because another has its name.
+	ErrNameTaken = errors.New("a queue of this name exists")
 	// ErrLimitReached means that the catalog is full.
 	ErrLimitReached = errors.New("limit of the metadata service reached")
 	// ErrInvalidRequest means that the request can never succeed: a mistake of the caller.
@@ -64,7 +70,14 @@ func resultError(r *catalog.Result) error {
 	switch r.Code {
 	case catalog.OK:
 		return nil
+	case catalog.Protected:
+		return ErrProtected
+	case catalog.NotRestorable:
+		return fmt.Errorf("%w: %s", ErrNotRestorable, r.Detail)
 	case catalog.QueueExists:
+		if r.Attribute == "" {
+			return fmt.Errorf("%w: %s", ErrNameTaken, r.Detail)
+		}
 		return &QueueExistsError{Attribute: r.Attribute}
 	case catalog.NoSuchQueue:
 		return ErrNoSuchQueue

@@ -26,9 +26,11 @@ const (
 	methodStatus rpc.Method = 25
 	// methodListSources carries a sourcesRequest and answers a listAnswer. Leader only.
 	methodListSources rpc.Method = 26
+	// methodListDeleted carries a listRequest and answers a deletedAnswer. Leader only.
+	methodListDeleted rpc.Method = 27
 
 	methodFirst = methodChange
-	methodLast  = methodListSources
+	methodLast  = methodListDeleted
 )
 
 // ListLimitMax is the largest number of names in one answer of ListQueues.

@@ -102,12 +102,15 @@ func (s *Server) answer(ctx context.Context, method rpc.Method, body []byte) ([]
 		return rpc.Encode(s.topology()), nil
 	case methodStatus:
 		return rpc.Encode(s.status()), nil
+	case methodListDeleted:
+		return s.listDeleted(ctx, body)
 	default:
 		return nil, &rpc.RemoteError{Code: rpc.CodeUnknownMethod, Message: fmt.Sprintf("no metadata method %d", method)}
 	}
 }
 
-// change proposes a client's command. The cool-downs are this host's, not the client's.
+// change proposes a client's command. The cool-downs are this host's, not the client's, and so is the longest time to restore
+// a queue.
 func (s *Server) change(ctx context.Context, body []byte) ([]byte, error) {
 	command, err := catalog.DecodeCommand(body)
 	if err != nil {
@@ -118,7 +121,10 @@ func (s *Server) change(ctx context.Context, body []byte) ([]byte, error) {
 		command.CooldownMs = s.cfg.DeleteCooldown.Milliseconds()
 	case catalog.KindMarkPurged:
 		command.CooldownMs = s.cfg.PurgeCooldown.Milliseconds()
-	case catalog.KindSetAttributes, catalog.KindDeleteQueue:
+	case catalog.KindDeleteQueue:
+		command.CooldownMs = 0
+		command.Deletion.RestoreMs = min(command.Deletion.RestoreMs, s.cfg.RestoreWindow.Milliseconds())
+	case catalog.KindSetAttributes, catalog.KindRestoreQueue:
 		command.CooldownMs = 0
 	default:
 		return nil, badRequest(fmt.Errorf("clients cannot propose commands of kind %d", command.Kind))

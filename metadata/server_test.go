@@ -228,7 +228,7 @@ func TestServerRefusesWhatClientsMayNot(t *testing.T) {
 	for method, bodies := range map[rpc.Method][][]byte{
 		methodChange:     {host.Encode(), {0xc1}, nil},
 		methodGetQueue:   {nil, {0x93}},
-		methodListQueues: {nil, {0xff}}, methodListSources: {nil, {0xff}},
+		methodListQueues: {nil, {0xff}}, methodListSources: {nil, {0xff}}, methodListDeleted: {nil, {0xff}},
 		methodHeartbeat: {nil, rpc.Encode(&HeartbeatInfo{})},
 	} {
 		for _, body := range bodies {
@@ -263,7 +263,7 @@ func TestConfigValidate(t *testing.T) {
 		"HostID": func(c *Config) { c.HostID = "" }, "Members": func(c *Config) { c.Members = nil },
 		"Slots": func(c *Config) { c.Slots = 65 }, "Replicas": func(c *Config) { c.Replicas = 0 },
 		"ExpectBackends": func(c *Config) { c.ExpectBackends = 0 }, "DeleteCooldown": func(c *Config) { c.DeleteCooldown = time.Hour },
-		"PurgeCooldown": func(c *Config) { c.PurgeCooldown = -1 }, "DeadAfter": func(c *Config) { c.DeadAfter = 0 },
+		"PurgeCooldown": func(c *Config) { c.PurgeCooldown = -1 }, "RestoreWindow": func(c *Config) { c.RestoreWindow = 31 * 24 * time.Hour }, "DeadAfter": func(c *Config) { c.DeadAfter = 0 },
 	} {
 		bad := good
 		spoil(&bad)

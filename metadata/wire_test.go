@@ -3,6 +3,7 @@ package metadata
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"chasqui/metadata/catalog"
 	"chasqui/node/replication"
@@ -36,6 +37,7 @@ func TestRecords(t *testing.T) {
 		{&listRequest{account: "1", prefix: "p", after: "a", limit: 7}, new(listRequest)},
 		{&sourcesRequest{account: "1", arn: "arn:q", after: "a", limit: 7}, new(sourcesRequest)},
 		{&listAnswer{names: []string{"a", "b"}, more: true}, new(listAnswer)},
+		{&deletedAnswer{{ID: 1, Name: "q", Deleted: time.UnixMilli(2), Until: time.UnixMilli(3)}}, new(deletedAnswer)},
 		{&HeartbeatInfo{Host: backendHost(1), PID: 1, StartedMs: 2, Accepted: true, Groups: []replication.Status{group, digested, group}}, new(HeartbeatInfo)},
 		{&HeartbeatAnswer{Standing: StandingRefused, Message: "why", Topology: topology}, new(HeartbeatAnswer)},
 		{&topology, new(Topology)},

@@ -19,13 +19,15 @@ import (
 //	kind/queue/partition/session/seq/lowWater/settingsVersion/input/code/output
 //
 //	kind        input                             output
-//	configure   version:fifo:retentionMs:dedupPerGroup
+//	configure   version:fifo:retentionMs:dedupPerGroup:delivery:maxReceives
+//	drop        nothing, or what configure has:keepMs
 //	send        id:group:dedupID:delayMs + ...    id:seq:duplicate:code + ...
 //	receive     max:visibilityMs:attemptID        id:seq:receive + ...
 //	delete      seq:receive + ...                 code + ...
 //	visibility  seq:receive:visibilityMs + ...    code + ...
 //
-// Entries are joined by plus signs. Ids are hexadecimal, booleans 0 or 1, and in the names that clients choose every byte but
+// Of the commands that move messages to other queues (transfer, settle, move-task), input and output are left empty: an audit
+// can tell that there were some, and no more. Entries are joined by plus signs. Ids are hexadecimal, booleans 0 or 1, and in the names that clients choose every byte but
 // letters, digits, '.', '_' and '-' is written as %XX. So the log's text form needs no quotes.
 func ApplyLog(log *slog.Logger, group string) func(index uint64, nowMs int64, operations [][]byte, results []any) {
 	return func(index uint64, nowMs int64, operations [][]byte, results []any) {
@@ -59,10 +61,11 @@ func appendApplied(b []byte, c *queue.Command, r *queue.Result) []byte {
 func appendInput(b []byte, c *queue.Command) []byte {
 	switch c.Kind {
 	case queue.KindConfigure:
-		b = strconv.AppendUint(b, c.Settings.Version, 10)
-		b = appendBool(append(b, ':'), c.Settings.FIFO)
-		b = strconv.AppendInt(append(b, ':'), c.Settings.RetentionMs, 10)
-		b = appendBool(append(b, ':'), c.Settings.DedupPerGroup)
+		b = appendSettings(b, c.Settings)
+	case queue.KindDrop:
+		if c.Keep != nil {
+			b = strconv.AppendInt(append(appendSettings(b, &c.Keep.Settings), ':'), c.Keep.KeepMs, 10)
+		}
 	case queue.KindSend:
 		for i := range c.Sends {
 			s := &c.Sends[i]
@@ -86,6 +89,15 @@ func appendInput(b []byte, c *queue.Command) []byte {
 		}
 	}
 	return b
+}
+
+func appendSettings(b []byte, s *queue.Settings) []byte {
+	b = strconv.AppendUint(b, s.Version, 10)
+	b = appendBool(append(b, ':'), s.FIFO)
+	b = strconv.AppendInt(append(b, ':'), s.RetentionMs, 10)
+	b = appendBool(append(b, ':'), s.DedupPerGroup)
+	b = append(append(b, ':'), s.Delivery.String()...)
+	return strconv.AppendUint(append(b, ':'), uint64(s.Redrive.MaxReceives), 10)
 }
 
 // appendOutput writes what a result has besides its code; it has at most one of the three.

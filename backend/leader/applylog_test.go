@@ -32,7 +32,7 @@ func TestApplyLogSaysWhatWasDone(t *testing.T) {
 	send := queue.Command{Kind: queue.KindSend, SettingsVersion: 2, Session: 9, Seq: 1, LowWater: 1, Sends: []queue.Send{
 		{MessageID: [16]byte{0xab, 15: 1}, Body: []byte("secret"), Group: "a b/c", DedupID: "d:1", DelayMs: 0},
 	}}
-	require.Equal(t, "applied group=slot-3 index=4 at=1000 commands=configure/7/1/0/0/0/0/2:1:60000:0/ok/;"+
+	require.Equal(t, "applied group=slot-3 index=4 at=1000 commands=configure/7/1/0/0/0/0/2:1:60000:0:at-least-once:0/ok/;"+
 		"send/7/1/9/1/1/2/ab000000000000000000000000000001:a%20b%2Fc:d%3A1:0/ok/ab000000000000000000000000000001:1:0:ok\n",
 		apply(4, 1000, queue.Command{Kind: queue.KindConfigure, Settings: settings}, send))
 	require.Equal(t, "applied group=slot-3 index=5 at=1001 commands=receive/7/1/0/0/0/2/10:5000:try/ok/ab000000000000000000000000000001:1:1\n",
@@ -44,6 +44,15 @@ func TestApplyLogSaysWhatWasDone(t *testing.T) {
 			queue.Command{Kind: queue.KindDelete, SettingsVersion: 2, Deletes: []queue.Handle{handle, {Seq: 1, Receive: 9}}}))
 	require.Equal(t, "applied group=slot-3 index=7 at=1003 commands=purge/7/1/0/0/0/1//stale-settings/;drop/7/1/0/0/0/0//ok/\n",
 		apply(7, 1003, queue.Command{Kind: queue.KindPurge, SettingsVersion: 1}, queue.Command{Kind: queue.KindDrop}))
-	require.Empty(t, apply(8, 1004), "an entry without commands says nothing")
+	partition.Partition = 2
+	require.Equal(t, "applied group=slot-3 index=8 at=1004 commands=configure/7/2/0/0/0/0/3:0:60000:0:at-most-once:5/ok/;"+
+		"settle/7/2/0/0/0/0//ok/;drop/7/2/0/0/0/0/4:0:60000:0:exactly-once:0:9000/ok/\n",
+		apply(8, 1004,
+			queue.Command{Kind: queue.KindConfigure, Settings: &queue.Settings{Version: 3, RetentionMs: 60_000, Delivery: queue.AtMostOnce,
+				Redrive: queue.Redrive{MaxReceives: 5, Target: queue.Target{Account: "1", Name: "dead"}, SourceARN: "arn"}}},
+			queue.Command{Kind: queue.KindSettle, Settle: &queue.Settle{Through: 3}},
+			queue.Command{Kind: queue.KindDrop, Keep: &queue.Keep{KeepMs: 9000,
+				Settings: queue.Settings{Version: 4, RetentionMs: 60_000, Delivery: queue.ExactlyOnce}}}))
+	require.Empty(t, apply(9, 1005), "an entry without commands says nothing")
 	require.NotContains(t, out.String(), "secret")
 }

@@ -67,8 +67,8 @@ func (p *partition) stillHeld(a *attempt) []message {
 
 // rememberAttempt stores what r has delivered under its attempt ID, if it has one.
 func (p *partition) rememberAttempt(r *Receive, result *Result) {
-	if r.AttemptID == "" || len(result.Messages) == 0 {
-		return
+	if r.AttemptID == "" || len(result.Messages) == 0 || p.settings.Delivery == AtMostOnce {
+		return // nothing to give again, or nothing left of it
 	}
 	a := attempt{id: r.AttemptID, receivedMs: p.advancedMs, visibleAtMs: p.advancedMs + r.VisibilityMs}
 	for i := range result.Messages {

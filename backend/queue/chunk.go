@@ -20,10 +20,9 @@ import (
 // cut off, and bytes after the trailer are an error too.
 const (
 	snapshotMagic = "chqslot\n"
-	// snapshotVersion is written, and those from oldestVersion on are read. Version 1 knows nothing of moves to other
-	// queues: it lacks the records and values about them, which version 2 leaves out too where there are none.
-	snapshotVersion = 2
-	oldestVersion   = 1
+	// snapshotVersion is written, and those from oldestSnapshotVersion on are read; snapshot.go says what they lack.
+	snapshotVersion       = 2
+	oldestSnapshotVersion = 1
 	// chunkBytes is the size of every chunk but the last; maxChunkBytes what a reader accepts.
 	chunkBytes    = 256 << 10
 	maxChunkBytes = 1 << 20
@@ -128,8 +127,8 @@ func newChunkReader(from io.Reader) (*chunkReader, error) {
 	if magic := string(header[:len(snapshotMagic)]); magic != snapshotMagic {
 		return nil, fmt.Errorf("%w: begins with %q, not %q", ErrBadSnapshot, magic, snapshotMagic)
 	}
-	if version := binary.LittleEndian.Uint32(header[len(snapshotMagic):]); version < oldestVersion || version > snapshotVersion {
-		return nil, fmt.Errorf("%w: version %d, this program reads versions %d to %d", ErrBadSnapshot, version, oldestVersion, snapshotVersion)
+	if version := binary.LittleEndian.Uint32(header[len(snapshotMagic):]); version < oldestSnapshotVersion || version > snapshotVersion {
+		return nil, fmt.Errorf("%w: version %d, this program reads versions %d to %d", ErrBadSnapshot, version, oldestSnapshotVersion, snapshotVersion)
 	}
 	return r, nil
 }

@@ -22,7 +22,7 @@ func everyCommand() []Command {
 		c.Kind = kind
 		switch kind {
 		case KindConfigure:
-			c.Settings = &Settings{Version: 2, FIFO: true, RetentionMs: 345_600_000, DedupPerGroup: true}
+			c.Settings = &Settings{Version: 2, FIFO: true, RetentionMs: 345_600_000, DedupPerGroup: true, Delivery: AtMostOnce}
 		case KindSend:
 			c.Sends = []Send{
 				{MessageID: [16]byte{1, 2, 3}, Body: []byte("body"), Attributes: []byte("attributes"), SystemAttributes: []byte("system"),
@@ -44,8 +44,9 @@ func everyCommand() []Command {
 		fill(&c)
 		all = append(all, c)
 	}
+	redrive := Redrive{MaxReceives: 5, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
 	more(KindConfigure, func(c *Command) {
-		c.Settings = &Settings{Version: 3, RetentionMs: 60_000, Redrive: Redrive{MaxReceives: 5, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}}
+		c.Settings = &Settings{Version: 3, RetentionMs: 60_000, Delivery: ExactlyOnce, Redrive: redrive}
 	})
 	more(KindConfigure, func(c *Command) {
 		c.Settings = &Settings{Version: 3, FIFO: true, RetentionMs: 60_000, DelayMs: 900_000}
@@ -64,6 +65,9 @@ func everyCommand() []Command {
 		c.MoveTask = &MoveTask{Operation: TaskStart, ID: TaskID{1, 2}, Target: Target{Account: "1", Name: "q"}, RateMilli: 500_000}
 	})
 	more(KindMoveTask, func(c *Command) { c.MoveTask = &MoveTask{Operation: TaskList} })
+	more(KindDrop, func(c *Command) {
+		c.Keep = &Keep{Settings: Settings{Version: 9, RetentionMs: 60_000, Delivery: ExactlyOnce, Redrive: redrive}, KeepMs: 86_400_000}
+	})
 	return all
 }
 
@@ -81,7 +85,7 @@ func everyResult() []Result {
 		{Code: TaskRunning},
 		{Tasks: []TaskState{
 			{ID: TaskID{5}, Target: Target{Account: "1", Name: "q"}, RateMilli: 1000, StartedMs: 3, ToMove: 4, Moved: 2},
-			{ID: TaskID{4}, Status: TaskFailed, Failure: failureNoTarget},
+			{ID: TaskID{4}, Status: TaskFailed, Failure: failureNoQueue},
 		}},
 	}
 }
@@ -105,6 +109,26 @@ func TestGoldenBytes(t *testing.T) {
 		require.Equal(t, res, decoded)
 	}
 	requireGolden(t, "testdata/codec.golden", []byte(got.String()))
+}
+
+// TestOldestFormat reads the commands of version 1 and finds in them what they said.
+func TestOldestFormat(t *testing.T) {
+	golden, err := os.ReadFile("testdata/codec-1.golden")
+	require.NoError(t, err)
+	lines := strings.Split(string(golden), "\n")
+	commands := everyCommand()
+	require.Equal(t, KindExpire, commands[KindExpire-1].Kind, "the last kind of version 1")
+	for i, want := range commands[:KindExpire] {
+		if want.Settings != nil {
+			want.Settings.Delivery = AtLeastOnce
+		}
+		require.Equal(t, fmt.Sprintf("command %v", want.Kind), lines[2*i])
+		encoded, err := hex.DecodeString(lines[2*i+1])
+		require.NoError(t, err)
+		got, err := DecodeCommand(encoded)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }
 
 func requireGolden(t *testing.T, file string, got []byte) {
@@ -131,7 +155,8 @@ func TestDecodeRefuses(t *testing.T) {
 	unknownKind.Kind = KindMoveTask + 1
 	for name, encoded := range map[string][]byte{
 		"nothing":         nil,
-		"another version": append([]byte{2}, good[1:]...),
+		"a later version": append([]byte{commandVersion + 1}, good[1:]...),
+		"version 0":       append([]byte{0}, good[1:]...),
 		"cut off":         good[:len(good)-1],
 		"bytes left over": append(bytes.Clone(good), 0),
 		"too many sends":  tooMany.Encode(),
@@ -169,8 +194,6 @@ func TestCheck(t *testing.T) {
 		"receive of none":           {Kind: KindReceive, Receive: &Receive{}},
 		"receive of eleven":         {Kind: KindReceive, Receive: &Receive{Max: MaxBatch + 1}},
 		"visibility too long":       {Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: MaxVisibilityMs + 1}},
-		"delay of a standard queue": {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, DelayMs: 1}},
-		"queue delay too long":      {Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: true, RetentionMs: 1, DelayMs: MaxDelayMs + 1}},
 		"redrive after 0":           {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{SourceARN: "a"}}},
 		"redrive after 1001":        {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Redrive: Redrive{MaxReceives: 1001}}},
 		"transfer of none":          {Kind: KindTransfer, Transfer: &Transfer{}},
@@ -179,6 +202,13 @@ func TestCheck(t *testing.T) {
 		"transfer with a delay":     {Kind: KindTransfer, Transfer: &Transfer{Messages: []Moved{{Number: 1, Send: Send{DelayMs: 1}}}}},
 		"no operation":              {Kind: KindMoveTask, MoveTask: &MoveTask{}},
 		"cancel with a rate":        {Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, RateMilli: 1}},
+		"unknown delivery":          {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, Delivery: maxDelivery + 1}},
+		"keep of another kind":      {Kind: KindPurge, Keep: &Keep{Settings: Settings{Version: 1, RetentionMs: 1}, KeepMs: 1}},
+		"keep for no time":          {Kind: KindDrop, Keep: &Keep{Settings: Settings{Version: 1, RetentionMs: 1}}},
+		"keep for too long":         {Kind: KindDrop, Keep: &Keep{Settings: Settings{Version: 1, RetentionMs: 1}, KeepMs: MaxKeepMs + 1}},
+		"keep without settings":     {Kind: KindDrop, Keep: &Keep{KeepMs: 1}},
+		"delay of a standard queue": {Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 1, DelayMs: 1}},
+		"queue delay too long":      {Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: true, RetentionMs: 1, DelayMs: MaxDelayMs + 1}},
 		"negative timeout":          {Kind: KindVisibility, Changes: []VisibilityChange{{VisibilityMs: -1}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,6 +40,8 @@ type Settings struct {
 	// DelayMs is the delay of a FIFO queue, 0 to MaxDelayMs: a change of it reaches the messages that are delayed. On a
 	// standard queue it is 0, for there a message keeps the delay that it was sent with.
 	DelayMs int64
+	// Delivery is how often a message is delivered; see delivery.go. It never changes for a queue.
+	Delivery Delivery
 }
 
 // Kind says what a command does. The numbers are part of the wire and journal format.
@@ -59,7 +61,8 @@ const (
 	KindVisibility
 	// KindPurge removes every message and forgets all deduplication and attempt IDs; sequence numbers go on.
 	KindPurge
-	// KindDrop removes the partition and leaves a tombstone for TombstoneMs, so that late commands and late
+	// KindDrop removes the partition, at once or, with Keep, after a time during which its queue can be restored; see
+	// drop.go. It then leaves a tombstone for TombstoneMs, so that late commands and late
 	// KindConfigures are answered QueueDropped. A KindConfigure from a cache that is staler still would create an
 	// empty partition of a queue that the catalog does not know: nobody can read from it, retention empties it, and
 	// as queue ids are never given out twice it can be taken for no other queue. Caches of the catalog must be
@@ -122,7 +125,7 @@ type Command struct {
 	// SettingsVersion is the version of the queue's settings that the sender of the command knew. Not looked at for
 	// KindConfigure, KindDrop, KindExpire, KindSettle, and a step of a KindMoveTask.
 	SettingsVersion uint64
-	// Kind says which one of the fields below is given; KindPurge, KindDrop and KindExpire have none.
+	// Kind says which one of the fields below is given; KindPurge and KindExpire have none, and KindDrop may have Keep.
 	Kind Kind
 
 	Settings *Settings
@@ -133,6 +136,7 @@ type Command struct {
 	Transfer *Transfer
 	Settle   *Settle
 	MoveTask *MoveTask
+	Keep     *Keep
 }
 
 // Send is one message to store.
@@ -199,6 +203,8 @@ func (c *Command) Check() error {
 		}
 	case KindReceive:
 		return c.Receive.check()
+	case KindDrop:
+		return c.Keep.check()
 	case KindTransfer:
 		return c.Transfer.check()
 	case KindMoveTask:
@@ -217,6 +223,9 @@ func (c *Command) Check() error {
 func (c *Command) checkShape() error {
 	if c.Kind < KindConfigure || c.Kind > KindMoveTask {
 		return fmt.Errorf("unknown command %v", c.Kind)
+	}
+	if c.Keep != nil && c.Kind != KindDrop {
+		return fmt.Errorf("%v command carries a %v", c.Kind, KindDrop)
 	}
 	for _, field := range []struct {
 		kind  Kind
@@ -251,6 +260,9 @@ func countOf(given bool) int {
 func (s *Settings) check() error {
 	if s.Version == 0 {
 		return fmt.Errorf("settings version 0, want at least 1")
+	}
+	if s.Delivery > maxDelivery {
+		return fmt.Errorf("%v, want at most %d", s.Delivery, maxDelivery)
 	}
 	if err := s.Redrive.check(); err != nil {
 		return err

@@ -6,21 +6,25 @@ import (
 	"chasqui/node/rpc"
 )
 
-// commandVersion is the format below. A decoder refuses any other: a journal may hold entries that a later program
-// wrote.
-const commandVersion = 1
+// commandVersion is the format below. A decoder reads version 1 too, which had no delivery and nothing to keep, and refuses
+// any other: a journal may hold entries that a later program wrote.
+const (
+	commandVersion       = 2
+	oldestCommandVersion = 1
+)
 
 // Encode returns the command as it travels to the leader and lies in the journal, in msgpack:
 //
 //	version | [session, seq, low water, queue, partition, settings version, kind, payload]
 //
-//	payload of   configure    [version, fifo, retention ms, dedup per group]; with a dead-letter queue, followed by
-//	                          max receives, its account, its name, source ARN; with a delay, then followed by delay ms
+//	payload of   configure    [version, fifo, retention ms, dedup per group, delivery]; with a dead-letter queue, followed
+//	                          by max receives, its account, its name, source ARN; with a delay, then followed by delay ms
 //	             send         [[message id, body, attributes, system attributes, sender id, group, dedup id,
 //	                            delay ms], ...]
 //	             receive      [max, visibility ms, attempt id]
 //	             delete       [[seq, receive], ...]
 //	             visibility   [[seq, receive, visibility ms], ...]
+//	             drop         nil, or [as configure, keep ms]
 //	             transfer     [queue, partition, [[number, sent ms, receives, source ARN, (as a send)], ...]]
 //	             settle       [through, returned]
 //	             move task    [operation, id, target's account, target's name, rate]
@@ -69,6 +73,10 @@ func (c *Command) encodePayload(w *rpc.Writer) {
 			change.encode(w)
 			w.Int64(change.VisibilityMs)
 		}
+	case c.Kind == KindDrop && c.Keep != nil:
+		w.ArrayLen(2)
+		c.Keep.Settings.encode(w)
+		w.Int64(c.Keep.KeepMs)
 	case c.Kind == KindTransfer && c.Transfer != nil:
 		w.ArrayLen(3)
 		c.Transfer.Origin.encode(w)
@@ -101,12 +109,13 @@ func (m *Moved) encode(w *rpc.Writer) {
 	m.Send.encode(w)
 }
 
-// settingsValues is how many values settings have; redriveValues how many more with a dead-letter queue, and delayValues
-// with a delay.
+// settingsValues is how many values settings have, oldestSettingsValues how many in version 1; redriveValues how many more
+// with a dead-letter queue, and delayValues with a delay.
 const (
-	settingsValues = 4
-	redriveValues  = 4
-	delayValues    = 1
+	settingsValues       = 5
+	oldestSettingsValues = 4
+	redriveValues        = 4
+	delayValues          = 1
 )
 
 func (s *Settings) encode(w *rpc.Writer) {
@@ -122,6 +131,7 @@ func (s *Settings) encode(w *rpc.Writer) {
 	w.Bool(s.FIFO)
 	w.Int64(s.RetentionMs)
 	w.Bool(s.DedupPerGroup)
+	w.Uint64(uint64(s.Delivery))
 	if s.Redrive.MaxReceives > 0 {
 		w.Uint64(uint64(s.Redrive.MaxReceives))
 		w.String(s.Redrive.Target.Account)
@@ -155,8 +165,8 @@ func (h Handle) encode(w *rpc.Writer) {
 // limits of this package before anything is allocated; whether the values make sense is for [Command.Check].
 func DecodeCommand(b []byte) (Command, error) {
 	r := rpc.NewReader(b)
-	if version := r.Uint64(); version != commandVersion {
-		r.Fail("command of version %d, this program reads version %d", version, commandVersion)
+	if version := r.Uint64(); version < oldestCommandVersion || version > commandVersion {
+		r.Fail("command of version %d, this program reads versions %d to %d", version, oldestCommandVersion, commandVersion)
 	}
 	r.ArrayExactly(8)
 	c := Command{
@@ -211,9 +221,16 @@ func (c *Command) decodePayload(r *rpc.Reader) {
 		r.BytesInto(c.MoveTask.ID[:])
 		c.MoveTask.Target = Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)}
 		c.MoveTask.RateMilli = r.Uint32()
-	case KindPurge, KindDrop, KindExpire:
+	case KindPurge, KindExpire:
 		if !r.Nil() {
 			r.Fail("%v command without its nil", c.Kind)
+		}
+	case KindDrop:
+		if !r.Nil() {
+			r.ArrayExactly(2)
+			c.Keep = &Keep{}
+			c.Keep.Settings.decode(r)
+			c.Keep.KeepMs = r.Int64()
 		}
 	default:
 		r.Fail("unknown command %v", c.Kind)
@@ -223,10 +240,23 @@ func (c *Command) decodePayload(r *rpc.Reader) {
 func (s *Settings) decode(r *rpc.Reader) {
 	values := r.ArrayLen(settingsValues + redriveValues + delayValues)
 	*s = Settings{Version: r.Uint64(), FIFO: r.Bool(), RetentionMs: r.Int64(), DedupPerGroup: r.Bool()}
-	if values != settingsValues && values != settingsValues+delayValues && values < settingsValues+redriveValues {
+	if values == oldestSettingsValues {
+		return
+	}
+	s.Delivery = Delivery(r.Uint8())
+	redrive, delay := false, false
+	switch values {
+	case settingsValues:
+	case settingsValues + delayValues:
+		delay = true
+	case settingsValues + redriveValues:
+		redrive = true
+	case settingsValues + redriveValues + delayValues:
+		redrive, delay = true, true
+	default:
 		r.Fail("settings with %d values", values)
 	}
-	if values >= settingsValues+redriveValues {
+	if redrive {
 		s.Redrive = Redrive{
 			MaxReceives: r.Uint32(), Target: Target{Account: r.String(MaxNameBytes), Name: r.String(MaxNameBytes)},
 			SourceARN: r.String(MaxNameBytes),
@@ -235,7 +265,7 @@ func (s *Settings) decode(r *rpc.Reader) {
 			r.Fail("a dead-letter queue after 0 receives")
 		}
 	}
-	if values == settingsValues+delayValues || values == settingsValues+redriveValues+delayValues {
+	if delay {
 		if s.DelayMs = r.Int64(); s.DelayMs == 0 {
 			r.Fail("a delay of 0")
 		}

@@ -14,6 +14,8 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 	// the new one is longer.
 	p.advance(m.nowMs)
 	switch {
+	case p.closed() && settings.Version <= p.settings.Version:
+		return &Result{Code: QueueDropped}
 	case settings.Version < p.settings.Version:
 		return &Result{Code: StaleSettings}
 	case settings.Version == p.settings.Version:
@@ -23,6 +25,7 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 	}
 	delayChanges := settings.DelayMs != p.settings.DelayMs
 	p.settings = settings
+	p.dropAtMs = 0 // newer than the deletion: the queue was restored
 	p.expireMessages()
 	if delayChanges {
 		p.delayAnew()
@@ -45,26 +48,6 @@ func (p *partition) delayAnew() {
 		changed.visibleAtMs = m.sentMs + p.settings.DelayMs
 		p.change(m, changed)
 	}
-}
-
-// drop removes partition id and leaves a tombstone, also where there was no partition: a KindConfigure may be on its
-// way.
-func (m *Machine) drop(id PartitionID) *Result {
-	delete(m.partitions, id)
-	if !m.dropped(id) {
-		m.tombstones[id] = m.nowMs
-	}
-	return &Result{}
-}
-
-// dropped reports whether id has a tombstone, and forgets a tombstone that is past its time.
-func (m *Machine) dropped(id PartitionID) bool {
-	droppedMs, ok := m.tombstones[id]
-	if ok && droppedMs+TombstoneMs <= m.nowMs {
-		delete(m.tombstones, id)
-		return false
-	}
-	return ok
 }
 
 // purge removes every message in any state and forgets deduplication and attempt IDs, so that a producer may send the

@@ -2,7 +2,7 @@ package queue
 
 import "fmt"
 
-// Deduplication (FIFO queues): a send whose deduplication ID was accepted within the last DedupMs stores nothing and
+// Deduplication (FIFO queues, and standard ones that deliver exactly once): a send whose deduplication ID was accepted within the last DedupMs stores nothing and
 // is answered with the original's id and sequence number. The interval counts from the first accepted send in
 // replicated time, and does not end when the message is received or deleted. It is part of the state, so it survives
 // a change of leader.
@@ -25,7 +25,7 @@ type dedupEntry struct {
 func lessDedup(a, b dedupEntry) bool { return a.seq < b.seq }
 
 func (p *partition) dedupKey(s *Send) dedupKey {
-	if p.settings.DedupPerGroup {
+	if p.settings.DedupPerGroup && p.settings.FIFO {
 		return dedupKey{group: s.Group, id: s.DedupID}
 	}
 	return dedupKey{id: s.DedupID}

@@ -17,12 +17,12 @@ func (p *partition) deleteOne(handle Handle) Code {
 		return OK
 	case !handle.givenOut(&m):
 		return BadCommand
-	case p.settings.FIFO && (handle.Receive != m.receives || !m.hidden(p.advancedMs)):
-		// Somebody else may hold the message, or a later one of its group; deleting it now would break the group's
-		// order.
+	case p.settings.exact() && (handle.Receive != m.receives || !m.hidden(p.advancedMs)):
+		// Somebody else may hold the message, or a later one of its group: it would be processed twice, or out of the
+		// group's order.
 		return HandleExpired
 	default:
-		// A standard queue takes any handle of the message, also an old one (SQS-API.md 4.5).
+		// Other queues take any handle of the message, also an old one (SQS-API.md 4.5).
 		p.remove(m)
 		return OK
 	}

@@ -7,6 +7,9 @@ const (
 	SessionIdleMs = 15 * 60 * 1000
 	// TombstoneMs is how long a dropped partition is remembered; see [KindDrop].
 	TombstoneMs = 24 * 60 * 60 * 1000
+	// MaxKeepMs bounds how long the data of a deleted queue is kept: the longest time for which package catalog lets a
+	// queue be restored, and a day for clocks that differ.
+	MaxKeepMs = 31 * 24 * 60 * 60 * 1000
 	// DedupMs is SQS's deduplication interval, from the first accepted send.
 	DedupMs = 5 * 60 * 1000
 	// AttemptMs is how long a FIFO queue remembers a receive request attempt ID (SQS: the deduplication interval).

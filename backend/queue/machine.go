@@ -88,7 +88,10 @@ func (m *Machine) passTime(nowMs int64) {
 // execute executes c without regard to its session.
 func (m *Machine) execute(c *Command) *Result {
 	defer m.noteMoves(c.Partition)
+	m.dropDue(c.Partition)
 	switch {
+	case c.Kind == KindDrop && c.Keep != nil:
+		return m.close(c.Partition, c.Keep)
 	case c.Kind == KindDrop:
 		return m.drop(c.Partition)
 	case m.dropped(c.Partition):
@@ -115,6 +118,8 @@ func (m *Machine) execute(c *Command) *Result {
 	switch {
 	case c.SettingsVersion > p.settings.Version:
 		return &Result{Code: NeedSettings}
+	case p.closed():
+		return &Result{Code: QueueDropped}
 	case c.SettingsVersion < p.settings.Version:
 		return &Result{Code: StaleSettings}
 	}

@@ -15,6 +15,7 @@ import (
 // model is a partition done the naive way: one list, searched from front to back for every question.
 type model struct {
 	fifo, perGroup bool
+	delivery       Delivery
 	retentionMs    int64
 	messages       []modelMessage
 	dedup          []modelDedup
@@ -46,7 +47,7 @@ func (m *model) send(nowMs int64, s *Send) (seq uint64, duplicate bool) {
 		}
 	}
 	m.lastSeq++
-	if m.fifo {
+	if m.exact() {
 		m.dedup = append(m.dedup, modelDedup{group: s.Group, id: s.DedupID, sentMs: nowMs, seq: m.lastSeq})
 	}
 	m.messages = append(m.messages, modelMessage{seq: m.lastSeq, sentMs: nowMs, visibleMs: nowMs + s.DelayMs, group: s.Group})
@@ -96,14 +97,19 @@ func (m *model) receive(nowMs int64, r *Receive) []Handle {
 		x.receiveMs, x.visibleMs = nowMs, nowMs+r.VisibilityMs
 		got = append(got, Handle{Seq: x.seq, Receive: x.receives})
 	}
+	if m.delivery == AtMostOnce {
+		m.messages = slices.DeleteFunc(m.messages, func(x modelMessage) bool { return x.receives > 0 })
+	}
 	return got
 }
+
+func (m *model) exact() bool { return m.fifo || m.delivery == ExactlyOnce }
 
 func (m *model) delete(nowMs int64, h Handle) Code {
 	for at, x := range m.messages {
 		switch {
 		case x.seq != h.Seq:
-		case m.fifo && (x.receives != h.Receive || x.visibleMs <= nowMs):
+		case m.exact() && (x.receives != h.Receive || x.visibleMs <= nowMs):
 			return HandleExpired
 		default:
 			m.messages = slices.Delete(m.messages, at, at+1)
@@ -118,7 +124,7 @@ func (m *model) changeVisibility(nowMs int64, c *VisibilityChange) Code {
 		x := &m.messages[at]
 		switch {
 		case x.seq != c.Seq:
-		case m.fifo && x.receives != c.Receive:
+		case m.exact() && x.receives != c.Receive:
 			return HandleExpired
 		case c.VisibilityMs > 0 && (nowMs-x.receiveMs)/1000*1000+c.VisibilityMs > MaxVisibilityMs:
 			return VisibilityTooLong
@@ -153,10 +159,13 @@ func (m *model) stats(nowMs int64) (stats Stats) {
 // then. All three must agree on every result, and the machine's reads must foretell them. Commands are repeated at
 // random under their session's number, which must change nothing.
 func TestModel(t *testing.T) {
-	for _, kind := range []struct{ fifo, perGroup bool }{{false, false}, {true, false}, {true, true}} {
-		t.Run(fmt.Sprintf("fifo=%t,per group=%t", kind.fifo, kind.perGroup), func(t *testing.T) {
+	for _, kind := range []model{
+		{}, {fifo: true}, {fifo: true, perGroup: true},
+		{delivery: AtMostOnce}, {delivery: ExactlyOnce}, {fifo: true, delivery: AtMostOnce}, {fifo: true, delivery: ExactlyOnce},
+	} {
+		t.Run(fmt.Sprintf("fifo=%t,per group=%t,%v", kind.fifo, kind.perGroup, kind.delivery), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				run := newModelRun(rt, kind.fifo, kind.perGroup)
+				run := newModelRun(rt, kind)
 				for range rapid.IntRange(1, 80).Draw(rt, "steps") {
 					run.step()
 				}
@@ -180,11 +189,12 @@ type pastCommand struct {
 	result    *Result
 }
 
-func newModelRun(t *rapid.T, fifo, perGroup bool) *modelRun {
+func newModelRun(t *rapid.T, kind model) *modelRun {
 	r := &modelRun{T: t, kept: NewMachine(), restored: NewMachine(), nowMs: 1000}
-	r.model = model{fifo: fifo, perGroup: perGroup, retentionMs: rapid.Int64Range(1, 400).Draw(t, "retention s") * 1000}
+	r.model = kind
+	r.model.retentionMs = rapid.Int64Range(1, 400).Draw(t, "retention s") * 1000
 	r.apply(Command{Kind: KindConfigure, Settings: &Settings{
-		Version: 1, FIFO: fifo, DedupPerGroup: perGroup, RetentionMs: r.model.retentionMs,
+		Version: 1, FIFO: kind.fifo, DedupPerGroup: kind.perGroup, Delivery: kind.delivery, RetentionMs: r.model.retentionMs,
 	}})
 	return r
 }
@@ -224,6 +234,8 @@ func (r *modelRun) send() {
 		s.MessageID[0] = byte(r.seq)
 		if r.model.fifo {
 			s.Group = rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r.T, "group")
+		}
+		if r.model.exact() {
 			s.DedupID = fmt.Sprint(rapid.IntRange(0, 40).Draw(r.T, "dedup id"))
 		}
 		c.Sends[i] = s

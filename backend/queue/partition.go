@@ -24,10 +24,12 @@ const treeDegree = 32
 type partition struct {
 	id       PartitionID
 	settings Settings
+	// dropAtMs is when the data of a deleted queue goes; 0 while the queue is not deleted. See drop.go.
+	dropAtMs int64
 	// lastSeq is the sequence number given out last.
 	lastSeq  uint64
 	messages *btree.BTreeG[message]
-	// dedup holds the accepted sends of the last DedupMs of a FIFO queue, by seq and so by time.
+	// dedup holds the accepted sends of the last DedupMs of a queue that deduplicates, by seq and so by time.
 	dedup *btree.BTreeG[dedupEntry]
 	// attempts holds the receives with an attempt ID of the last AttemptMs of a FIFO queue, by time.
 	attempts *btree.BTreeG[attempt]

@@ -61,6 +61,9 @@ func (m *Machine) NextExpiry(id PartitionID) (int64, bool) {
 		return 0, false
 	}
 	nextMs := int64(math.MaxInt64)
+	if p.closed() {
+		nextMs = p.dropAtMs
+	}
 	if oldest, ok := p.messages.Min(); ok {
 		nextMs = min(nextMs, oldest.sentMs+p.settings.RetentionMs)
 	}

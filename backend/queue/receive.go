@@ -39,8 +39,8 @@ func (p *partition) takeStandard(room int) []message {
 	return taken
 }
 
-// deliver counts one more receive of each message and hides it for visibilityMs. All of them were taken before, so
-// even a timeout of 0 does not deliver a message twice in one result.
+// deliver counts one more receive of each message and hides it for visibilityMs, or removes it if it is delivered at
+// most once. All of them were taken before, so even a timeout of 0 does not deliver a message twice in one result.
 func (p *partition) deliver(taken []message, visibilityMs int64) *Result {
 	if len(taken) == 0 {
 		return &Result{}
@@ -56,7 +56,11 @@ func (p *partition) deliver(taken []message, visibilityMs int64) *Result {
 		}
 		received.lastReceiveMs = p.advancedMs
 		received.visibleAtMs = p.advancedMs + visibilityMs
-		p.change(m, received)
+		if p.settings.Delivery == AtMostOnce {
+			p.remove(m)
+		} else {
+			p.change(m, received)
+		}
 		result.Messages[i] = received.delivery()
 	}
 	return result

@@ -431,7 +431,7 @@ func TestTaskEnds(t *testing.T) {
 	require.Equal(t, OK, r.task(MoveTask{Operation: TaskStart, ID: TaskID{2}}))
 	require.Equal(t, OK, r.task(MoveTask{Operation: TaskStep}))
 	r.settle(r.source.Outgoing()[0].Moved.Number+1, true)
-	require.Equal(t, []string{"2: status 3, 0 of 2 " + failureNoTarget, "1: status 2, 1 of 3 "}, r.tasks())
+	require.Equal(t, []string{"2: status 3, 0 of 2 " + failureNoQueue, "1: status 2, 1 of 3 "}, r.tasks())
 	require.Equal(t, Stats{Visible: 2}, r.stats(r.source, sourceID))
 
 	r.send("sent to the dead-letter queue itself")

@@ -1,9 +1,11 @@
 package queue
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"chasqui/node/rpc"
 )
@@ -50,6 +52,7 @@ type restoring struct {
 	// sessionID, session and partition are those that records belong to.
 	sessionID uint64
 	session   *session
+	kept      *keptResult
 	partition *partition
 	// lastMove is the partition's.
 	lastMove uint64
@@ -66,13 +69,8 @@ func (l *restoring) record(data []byte) error {
 	if !l.timed && kind != recordTime {
 		r.Fail("the first record is of kind %d, want %d", kind, recordTime)
 	}
-	expect := func(want int, orMore ...int) {
-		for _, more := range orMore {
-			if values == want+more+1 {
-				return
-			}
-		}
-		if values != want+1 {
+	expect := func(want int, or ...int) {
+		if values != want+1 && !slices.Contains(or, values-1) {
 			r.Fail("record of kind %d has %d values, want %d", kind, values-1, want)
 		}
 	}
@@ -89,11 +87,14 @@ func (l *restoring) record(data []byte) error {
 	case recordTombstone:
 		expect(3)
 		l.machine.tombstones[decodePartitionID(&r)] = r.Int64()
+	case recordTaken:
+		expect(1)
+		l.readTaken(&r)
 	case recordPartition:
-		expect(partitionRecordValues, 1)
-		l.readPartition(&r, values-1 > partitionRecordValues)
+		expect(partitionRecordValues, oldestPartitionRecordValues)
+		l.readPartition(&r, values-1 == partitionRecordValues)
 	case recordMessage:
-		expect(messageRecordValues, originRecordValues)
+		expect(messageRecordValues, messageRecordValues+originRecordValues)
 		l.readMessage(&r, values-1 > messageRecordValues)
 	case recordDedup:
 		expect(5)
@@ -141,16 +142,32 @@ func (l *restoring) readKept(r *rpc.Reader) {
 		r.Fail("two results of seq %d of session %d", seq, l.sessionID)
 	default:
 		table.keep(l.sessionID, l.session, seq, kept)
+		l.kept = kept
 	}
 }
 
-func (l *restoring) readPartition(r *rpc.Reader, moved bool) {
+// readTaken reads a message that a kept receive has removed. The record's bytes are not kept.
+func (l *restoring) readTaken(r *rpc.Reader) {
+	var m Message
+	m.decode(r)
+	switch {
+	case r.Err() != nil:
+	case l.kept == nil || len(l.kept.delivered) > 0 || len(l.kept.taken) >= MaxBatch:
+		r.Fail("message %d taken by no receive, or by one of %d messages", m.Seq, MaxBatch)
+	default:
+		m.Body, m.Attributes, m.SystemAttributes = bytes.Clone(m.Body), bytes.Clone(m.Attributes), bytes.Clone(m.SystemAttributes)
+		l.kept.taken = append(l.kept.taken, m)
+	}
+}
+
+// readPartition reads a partition's record. Those of version 1 are not complete.
+func (l *restoring) readPartition(r *rpc.Reader, complete bool) {
 	id := decodePartitionID(r)
 	var settings Settings
 	settings.decode(r)
-	lastSeq, advancedMs, lastMove := r.Uint64(), r.Int64(), uint64(0)
-	if moved {
-		lastMove = r.Uint64()
+	lastSeq, advancedMs, dropAtMs, lastMove := r.Uint64(), r.Int64(), int64(0), uint64(0)
+	if complete {
+		dropAtMs, lastMove = r.Int64(), r.Uint64()
 	}
 	switch {
 	case r.Err() != nil:
@@ -160,8 +177,8 @@ func (l *restoring) readPartition(r *rpc.Reader, moved bool) {
 		r.Fail("partition %v comes twice", id)
 	default:
 		l.partition = newPartition(id, settings, advancedMs, l.machine.nodes)
-		l.partition.lastSeq, l.lastMove = lastSeq, lastMove
-		l.partition.lastMove = lastMove
+		l.partition.lastSeq, l.partition.dropAtMs = lastSeq, dropAtMs
+		l.partition.lastMove, l.lastMove = lastMove, lastMove
 		l.machine.partitions[id] = l.partition
 	}
 }

@@ -113,10 +113,7 @@ func (s *script) line(fields []string) []string {
 	case "snapshot":
 		return []string{fmt.Sprintf("%d bytes, digest %016x", len(s.snapshot()), s.kept.Digest())}
 	case "configure":
-		settings := Settings{
-			Version: s.version, FIFO: named["fifo"] == "true", DedupPerGroup: named["dedup"] == "group",
-			RetentionMs: duration("retention", 4*24*time.Hour),
-		}
+		settings := s.settings(named, duration("retention", 4*24*time.Hour))
 		return s.apply(Command{Kind: KindConfigure, Settings: &settings})
 	case "send":
 		return s.apply(Command{Kind: KindSend, Sends: s.sends(plain, named, duration("delay", 0))})
@@ -138,13 +135,32 @@ func (s *script) line(fields []string) []string {
 	case "purge":
 		return s.apply(Command{Kind: KindPurge})
 	case "drop":
-		return s.apply(Command{Kind: KindDrop})
+		if named["keep"] == "" {
+			return s.apply(Command{Kind: KindDrop})
+		}
+		settings := s.settings(named, duration("retention", 4*24*time.Hour))
+		return s.apply(Command{Kind: KindDrop, Keep: &Keep{Settings: settings, KeepMs: duration("keep", 0)}})
+	case "expiry":
+		if at, ok := s.kept.NextExpiry(s.partition); ok {
+			return []string{(time.Duration(at) * time.Millisecond).String()}
+		}
+		return []string{"never"}
 	case "expire":
 		return s.apply(Command{Kind: KindExpire})
 	default:
 		s.t.Fatalf("unknown script command %q", fields)
 		return nil
 	}
+}
+
+func (s *script) settings(named map[string]string, retentionMs int64) Settings {
+	settings := Settings{
+		Version: s.version, FIFO: named["fifo"] == "true", DedupPerGroup: named["dedup"] == "group", RetentionMs: retentionMs,
+	}
+	for settings.Delivery < maxDelivery && named["delivery"] != "" && settings.Delivery.String() != named["delivery"] {
+		settings.Delivery++
+	}
+	return settings
 }
 
 // header takes the arguments that any command may have.

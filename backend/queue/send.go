@@ -12,10 +12,10 @@ func (p *partition) send(sends []Send) *Result {
 }
 
 func (p *partition) sendOne(s *Send) Sent {
-	if !p.settings.FIFO {
+	if !p.settings.exact() {
 		return p.store(s)
 	}
-	if s.Group == "" || s.DedupID == "" {
+	if s.DedupID == "" || p.settings.FIFO && s.Group == "" {
 		return Sent{MessageID: s.MessageID, Code: BadCommand}
 	}
 	key := p.dedupKey(s)

@@ -36,6 +36,9 @@ type keptResult struct {
 	codes     []Code
 	// delivered stands for the messages of a receive, which live in the partition: their bodies are not kept twice.
 	delivered []Handle
+	// taken are the messages of a receive that removed them; they live nowhere else. A client's next command says that
+	// it has them, so they are as many as one client has receives under way.
+	taken []Message
 }
 
 // keptEntry is a keptResult in the table's order: by session, then by Seq.
@@ -80,7 +83,7 @@ func (m *Machine) executeOnce(c *Command) *Result {
 	}
 	result := m.execute(c)
 	if !result.Code.Refused() && !c.onlyReads() {
-		m.sessions.keep(c.Session, s, c.Seq, remember(c.Partition, result))
+		m.sessions.keep(c.Session, s, c.Seq, m.remember(c.Partition, result))
 	}
 	return result
 }
@@ -176,9 +179,11 @@ func (t *sessionTable) keep(id uint64, s *session, seq uint64, result *keptResul
 }
 
 // remember turns a result into what is kept of it.
-func remember(id PartitionID, result *Result) *keptResult {
+func (m *Machine) remember(id PartitionID, result *Result) *keptResult {
 	kept := &keptResult{partition: id, code: result.Code, sent: result.Sent, codes: result.Codes}
-	if len(result.Messages) > 0 {
+	if p := m.partitions[id]; p != nil && p.settings.Delivery == AtMostOnce {
+		kept.taken = result.Messages
+	} else if len(result.Messages) > 0 {
 		kept.delivered = make([]Handle, len(result.Messages))
 		for i := range result.Messages {
 			kept.delivered[i] = result.Messages[i].Handle()
@@ -190,7 +195,7 @@ func remember(id PartitionID, result *Result) *keptResult {
 // repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and
 // those received again since, for they are another receiver's now, or set aside.
 func (m *Machine) repeat(kept *keptResult) *Result {
-	result := &Result{Code: kept.code, Sent: kept.sent, Codes: kept.codes}
+	result := &Result{Code: kept.code, Sent: kept.sent, Codes: kept.codes, Messages: kept.taken}
 	p := m.partitions[kept.partition]
 	if len(kept.delivered) == 0 || p == nil {
 		return result

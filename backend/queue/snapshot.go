@@ -16,8 +16,9 @@ import (
 //	time        now ms
 //	session     id, low water, last ms
 //	  kept      seq, queue, partition, code, sent, codes, [[seq, receive], ...]
+//	    taken   a message as in a result
 //	tombstone   queue, partition, dropped ms
-//	partition   queue, partition, settings, last seq, advanced ms, last move
+//	partition   queue, partition, settings, last seq, advanced ms, drop at ms, last move
 //	  message   seq, sent ms, visible at ms, first receive ms, last receive ms, receives, message id, body, attributes,
 //	            system attributes, sender id, group, dedup id; of one that has been in other queues, followed by
 //	            original sent ms, earlier receives, source ARN
@@ -27,7 +28,8 @@ import (
 //	  arrival   queue, partition, number, at ms
 //	  task      id, status, target's account, target's name, rate, started ms, to move, moved, failure, credit, step ms
 //
-// An indented record belongs to the one above it. The last move is left out where there was none. Sessions and tombstones past their time are left out.
+// An indented record belongs to the one above it. Sessions and tombstones past their time are left out. Version 1 had no
+// records of taken messages, moves, arrivals and tasks, and no drop at ms and last move.
 const (
 	recordTime = iota + 1
 	recordSession
@@ -40,6 +42,7 @@ const (
 	recordMove
 	recordArrival
 	recordTask
+	recordTaken
 )
 
 // Snapshot is the state of a Machine at one moment. WriteTo may run while the machine goes on applying commands.
@@ -65,6 +68,7 @@ type tombstone struct {
 type partitionState struct {
 	id         PartitionID
 	settings   Settings
+	dropAtMs   int64
 	lastSeq    uint64
 	advancedMs int64
 	messages   *btree.BTreeG[message]
@@ -97,7 +101,7 @@ func (m *Machine) Snapshot() (*Snapshot, error) {
 	}
 	for id, p := range m.partitions {
 		s.partitions = append(s.partitions, partitionState{
-			id: id, settings: p.settings, lastSeq: p.lastSeq, advancedMs: p.advancedMs,
+			id: id, settings: p.settings, dropAtMs: p.dropAtMs, lastSeq: p.lastSeq, advancedMs: p.advancedMs,
 			messages: p.messages.Clone(), dedup: p.dedup.Clone(), attempts: p.attempts.Clone(),
 			lastMove: p.lastMove, moves: p.moves.Clone(), arrivals: maps.Clone(p.arrivals), tasks: p.tasks,
 		})
@@ -161,23 +165,21 @@ func (s *Snapshot) writeSession(out *chunkWriter, session sessionState) {
 			encodeCodes(w, entry.result.codes)
 			encodeHandles(w, entry.result.delivered)
 		})
+		for i := range entry.result.taken {
+			out.encode(recordTaken, 1, entry.result.taken[i].encode)
+		}
 		return true
 	})
 }
 
 func (p *partitionState) write(out *chunkWriter) {
-	values := partitionRecordValues
-	if p.lastMove > 0 {
-		values++
-	}
-	out.encode(recordPartition, values, func(w *rpc.Writer) {
+	out.encode(recordPartition, partitionRecordValues, func(w *rpc.Writer) {
 		p.id.encode(w)
 		p.settings.encode(w)
 		w.Uint64(p.lastSeq)
 		w.Int64(p.advancedMs)
-		if p.lastMove > 0 {
-			w.Uint64(p.lastMove)
-		}
+		w.Int64(p.dropAtMs)
+		w.Uint64(p.lastMove)
 	})
 	p.messages.Ascend(func(m message) bool {
 		values := messageRecordValues
@@ -232,11 +234,12 @@ func (p *partitionState) write(out *chunkWriter) {
 	}
 }
 
-// How many values these records have, and a message that has been in other queues more.
+// How many values these records have, a partition's in version 1, and a message that has been in other queues more.
 const (
-	partitionRecordValues = 5
-	messageRecordValues   = 13
-	originRecordValues    = 3
+	partitionRecordValues       = 7
+	oldestPartitionRecordValues = 5
+	messageRecordValues         = 13
+	originRecordValues          = 3
 )
 
 func (m *message) encode(w *rpc.Writer) {

@@ -38,60 +38,74 @@ func furnished() *Machine {
 	return m
 }
 
-// moving returns a furnished machine that has messages on their way to and from other queues, and tasks.
-func moving() *Machine {
+// furnishedAnew is furnished and what version 2 of the format added: messages on their way to and from other queues, tasks,
+// messages delivered at most once, and a deleted queue.
+func furnishedAnew() *Machine {
 	m := furnished()
-	id := PartitionID{Queue: 4}
 	apply := func(c Command) {
-		c.Partition, c.SettingsVersion = id, 1
 		if result := m.ApplyCommand(1_000_000, &c); result.Code != OK {
 			panic(fmt.Sprintf("%v: %v", c.Kind, result.Code))
 		}
 	}
 	redrive := Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
-	apply(Command{Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 60_000, Redrive: redrive}})
-	apply(Command{Kind: KindTransfer, Transfer: &Transfer{Origin: PartitionID{Queue: 9, Partition: 1}, Messages: []Moved{
-		{Number: 3, SentMs: 999, Receives: 4, SourceARN: "arn:aws:sqs:r:1:p", Send: Send{Body: []byte("arrived")}}}}})
-	apply(Command{Kind: KindSend, Sends: []Send{{Body: []byte("goes")}, {Body: []byte("stays")}}})
-	apply(Command{Kind: KindReceive, Receive: &Receive{Max: 2}})
-	apply(Command{Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: 30_000}})
-	apply(Command{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskStart, ID: TaskID{1}}})
-	apply(Command{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, ID: TaskID{1}}})
-	apply(Command{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskStart, ID: TaskID{2}, RateMilli: 5000}})
+	for _, c := range []Command{
+		{Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 60_000, Redrive: redrive}},
+		{Kind: KindTransfer, Transfer: &Transfer{Origin: PartitionID{Queue: 9, Partition: 1}, Messages: []Moved{
+			{Number: 3, SentMs: 999, Receives: 4, SourceARN: "arn:aws:sqs:r:1:p", Send: Send{Body: []byte("arrived")}}}}},
+		{Kind: KindSend, Sends: []Send{{Body: []byte("goes")}, {Body: []byte("stays")}}},
+		{Kind: KindReceive, Receive: &Receive{Max: 2}},
+		{Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: 30_000}},
+		{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskStart, ID: TaskID{1}}},
+		{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskCancel, ID: TaskID{1}}},
+		{Kind: KindMoveTask, MoveTask: &MoveTask{Operation: TaskStart, ID: TaskID{2}, RateMilli: 5000}},
+	} {
+		c.Partition, c.SettingsVersion = PartitionID{Queue: 4}, 1
+		apply(c)
+	}
+	for i, c := range []Command{
+		{Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 60_000, Delivery: AtMostOnce}},
+		{Kind: KindSend, Sends: []Send{{Body: []byte("three")}, {Body: []byte("four"), Attributes: []byte("a")}, {Body: []byte("five")}}},
+		{Kind: KindReceive, Receive: &Receive{Max: 2}},
+		{Kind: KindDrop, Keep: &Keep{Settings: Settings{Version: 2, RetentionMs: 60_000, Delivery: AtMostOnce}, KeepMs: 3_600_000}},
+	} {
+		c.Session, c.Seq, c.Partition, c.SettingsVersion = 6, uint64(i), PartitionID{Queue: 5}, 1
+		apply(c)
+	}
 	return m
 }
 
 func TestSnapshotGolden(t *testing.T) {
-	snapshot := snapshotOf(t, moving())
+	snapshot := snapshotOf(t, furnishedAnew())
 	requireGolden(t, "testdata/snapshot.golden", []byte(hex.Dump(snapshot)))
 	restored := restore(t, snapshot)
 	checkIndexes(t, restored)
 	require.Equal(t, snapshot, snapshotOf(t, restored))
-	require.Equal(t, moving().Totals(), restored.Totals())
-	require.Equal(t, moving().Digest(), restored.Digest())
-	require.Equal(t, moving().Outgoing(), restored.Outgoing())
+	require.Equal(t, furnishedAnew().Totals(), restored.Totals())
+	require.Equal(t, furnishedAnew().Digest(), restored.Digest())
+	require.Equal(t, furnishedAnew().Outgoing(), restored.Outgoing())
 	require.NotEmpty(t, restored.Outgoing())
 	require.Equal(t, []PartitionID{{Queue: 4}}, restored.Tasks())
 }
 
-// TestSnapshotVersion1 reads what was written before there were moves between queues.
-func TestSnapshotVersion1(t *testing.T) {
-	dump, err := os.ReadFile("testdata/snapshot-version1.golden")
+// TestOldestSnapshot reads a snapshot of version 1: its state is that of the same commands today.
+func TestOldestSnapshot(t *testing.T) {
+	golden, err := os.ReadFile("testdata/snapshot-1.golden")
 	require.NoError(t, err)
 	var snapshot []byte
-	for line := range strings.Lines(string(dump)) {
-		line, _, _ = strings.Cut(line, "|")
-		digits := strings.Join(strings.Fields(line)[1:], "")
-		bytes, err := hex.DecodeString(digits)
-		require.NoError(t, err)
-		snapshot = append(snapshot, bytes...)
+	for line := range strings.Lines(string(golden)) {
+		columns, _, _ := strings.Cut(line, "|")
+		for _, word := range strings.Fields(columns)[1:] {
+			b, err := hex.DecodeString(word)
+			require.NoError(t, err)
+			snapshot = append(snapshot, b...)
+		}
 	}
 	require.Equal(t, snapshotOf(t, furnished()), snapshotOf(t, restore(t, snapshot)))
 }
 
 // TestRestoreRefuses damages a snapshot in every place there is.
 func TestRestoreRefuses(t *testing.T) {
-	snapshot := snapshotOf(t, moving())
+	snapshot := snapshotOf(t, furnishedAnew())
 	refused := func(damaged []byte, what string, at int) {
 		m := furnished()
 		err := m.Restore(bytes.NewReader(damaged))
@@ -116,6 +130,7 @@ func TestRestoreRefusesNonsense(t *testing.T) {
 		"not the time first":        {0x94, recordTombstone, 0x01, 0x01, 0x01},
 		"a value too many":          {0x93, recordTime, 0x01, 0x01},
 		"bytes left over":           {0x92, recordTime, 0x01, 0x01},
+		"a message taken by nobody": {0x92, recordTaken, 0x9b},
 		"a session without its end": {0x94, recordSession, 0x01},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,12 +253,9 @@ func drawCommand(t *rapid.T) Command {
 	name := func(label string) string { return rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, label) }
 	switch c.Kind {
 	case KindConfigure:
-		c.Settings = &Settings{Version: c.SettingsVersion, FIFO: c.Partition.Queue%2 == 0, RetentionMs: int64(c.SettingsVersion) * 100_000}
+		c.Settings = drawSettings(&c, c.SettingsVersion)
 		if c.Settings.FIFO {
 			c.Settings.DelayMs = rapid.SampledFrom([]int64{0, 500, 5000}).Draw(t, "delay")
-		}
-		if c.Partition.Queue > 2 {
-			c.Settings.Redrive = Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
 		}
 	case KindSend:
 		c.Sends = []Send{{Body: []byte("x"), Group: name("group"), DedupID: name("dedup"), SenderID: name("sender")}, {DelayMs: 700, Group: "d", DedupID: name("dedup")}}
@@ -253,6 +265,10 @@ func drawCommand(t *rapid.T) Command {
 		c.Deletes = []Handle{handle}
 	case KindVisibility:
 		c.Changes = []VisibilityChange{{Handle: handle, VisibilityMs: 800}}
+	case KindDrop:
+		if rapid.Bool().Draw(t, "keep") {
+			c.Keep = &Keep{Settings: *drawSettings(&c, rapid.Uint64Range(1, 3).Draw(t, "deletion")), KeepMs: 50_000}
+		}
 	case KindTransfer:
 		number := rapid.Uint64Range(1, 10).Draw(t, "number")
 		c.Transfer = &Transfer{Origin: PartitionID{Queue: rapid.Uint64Range(7, 8).Draw(t, "origin")}, Messages: []Moved{
@@ -269,10 +285,20 @@ func drawCommand(t *rapid.T) Command {
 	return c
 }
 
+// drawSettings gives each queue a type and a delivery of its own, and some a dead-letter queue.
+func drawSettings(c *Command, version uint64) *Settings {
+	s := &Settings{Version: version, FIFO: c.Partition.Queue%2 == 0, RetentionMs: int64(version) * 100_000,
+		Delivery: Delivery(c.Partition.Queue % 3)}
+	if c.Partition.Queue > 2 {
+		s.Redrive = Redrive{MaxReceives: 1, Target: Target{Account: "1", Name: "dead"}, SourceARN: "arn:aws:sqs:r:1:q"}
+	}
+	return s
+}
+
 // FuzzRestore feeds records past the checksums, each after a byte that gives its length. Whatever is accepted must be a
 // state that keeps its own rules.
 func FuzzRestore(f *testing.F) {
-	chunks, err := newChunkReader(bytes.NewReader(snapshotOf(f, moving())))
+	chunks, err := newChunkReader(bytes.NewReader(snapshotOf(f, furnishedAnew())))
 	require.NoError(f, err)
 	var seed []byte
 	for {

@@ -64,7 +64,7 @@ type TaskState struct {
 
 // Why tasks fail, in the words of SQS.
 const (
-	failureNoTarget = "AWS.SimpleQueueService.NonExistentQueue"
+	failureNoQueue  = "AWS.SimpleQueueService.NonExistentQueue"
 	failureNoSource = "CouldNotDetermineMessageSource"
 )
 
@@ -196,9 +196,17 @@ func (p *partition) noteMoved() {
 	}
 }
 
+// noteClosed ends the running task, if there is one: nobody could cancel it while its queue is deleted, and a restored
+// queue has the messages that it had.
+func (p *partition) noteClosed() {
+	if p.runningTask() != nil {
+		p.endTask(TaskFailed, failureNoQueue)
+	}
+}
+
 // noteReturned ends the running task, if there is one: its target is gone.
 func (p *partition) noteReturned() {
 	if p.runningTask() != nil {
-		p.endTask(TaskFailed, failureNoTarget)
+		p.endTask(TaskFailed, failureNoQueue)
 	}
 }

@@ -11,8 +11,8 @@ func (p *partition) changeVisibility(changes []VisibilityChange) *Result {
 }
 
 // changeOne sets one deadline, counted from now. A message that has become visible again but was not received since
-// may be hidden again. On a standard queue an old handle acts on the current flight (SQS-API.md 4.6); on a FIFO queue
-// it would let a consumer that lost the message unlock the group under the one that has it.
+// may be hidden again. On a standard queue an old handle acts on the current flight (SQS-API.md 4.6); on a queue that is
+// exact it would let a consumer that lost the message make it visible under the one that has it.
 func (p *partition) changeOne(change *VisibilityChange) Code {
 	m, ok := p.get(change.Seq)
 	switch {
@@ -20,7 +20,7 @@ func (p *partition) changeOne(change *VisibilityChange) Code {
 		return NotInFlight
 	case !change.givenOut(&m):
 		return BadCommand
-	case p.settings.FIFO && change.Receive != m.receives:
+	case p.settings.exact() && change.Receive != m.receives:
 		return HandleExpired
 	case p.beyondMaxVisibility(&m, change.VisibilityMs):
 		return VisibilityTooLong

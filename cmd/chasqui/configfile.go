@@ -44,37 +44,54 @@ func (c *configFile) load(r io.Reader) (kong.Resolver, error) {
 
 // checkNames returns an error for a name in the file that is no flag's: a value that somebody meant to be used.
 func (c *configFile) checkNames(app *kong.Application) error {
-	anywhere := flagNames(app.Node)
-	for _, command := range app.Children {
-		maps.Copy(anywhere, flagNames(command))
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.content)) {
-		command := slices.IndexFunc(app.Children, func(n *kong.Node) bool { return n.Name == name })
-		section, isSection := c.content[name].(map[string]any)
-		switch {
-		case command >= 0 && (isSection || c.content[name] == nil):
-			known := flagNames(app.Children[command])
-			maps.Copy(known, flagNames(app.Node))
-			for _, inner := range slices.Sorted(maps.Keys(section)) {
-				if !known[inner] {
-					return fmt.Errorf("%q below %q is no flag of that command", inner, name)
-				}
-			}
-		case command >= 0:
-			return fmt.Errorf("%q is a command: give its flags below it", name)
-		case !anywhere[name]:
+	anywhere := map[string]bool{}
+	addFlagNames(app.Node, anywhere)
+	return checkSection(app.Node, c.content, func(name string) error {
+		if !anywhere[name] {
 			return fmt.Errorf("%q is no flag of any command", name)
+		}
+		return nil
+	})
+}
+
+// checkSection checks the names of a section: those of commands below n have sections of their own, the others are for
+// isFlag to judge.
+func checkSection(n *kong.Node, section map[string]any, isFlag func(name string) error) error {
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		at := slices.IndexFunc(n.Children, func(child *kong.Node) bool { return child.Name == name })
+		inner, isSection := section[name].(map[string]any)
+		var err error
+		switch {
+		case at < 0:
+			err = isFlag(name)
+		case !isSection && section[name] != nil:
+			err = fmt.Errorf("%q is a command: give its flags below it", name)
+		default:
+			child := n.Children[at]
+			err = checkSection(child, inner, func(name string) error {
+				for node := child; node != nil; node = node.Parent {
+					if slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == name }) {
+						return nil
+					}
+				}
+				return fmt.Errorf("%q below %q is no flag of that command", name, child.Name)
+			})
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func flagNames(n *kong.Node) map[string]bool {
-	names := map[string]bool{}
+// addFlagNames adds the flags of n and of all commands below it.
+func addFlagNames(n *kong.Node, names map[string]bool) {
 	for _, flag := range n.Flags {
 		names[flag.Name] = true
 	}
-	return names
+	for _, child := range n.Children {
+		addFlagNames(child, names)
+	}
 }
 
 // Validate accepts every command line.

@@ -24,6 +24,10 @@ type devCommand struct {
 	Listen   string        `help:"Address that clients use." default:"127.0.0.1:9324"`
 	Slots    int           `help:"Slots, fixed when the folder is made." default:"2"`
 	Cooldown time.Duration `help:"Time a deleted queue's name cannot be used, and a purged queue cannot be purged." default:"60s"`
+
+	RestoreWindow time.Duration `help:"Time a deleted queue can be restored. 0s: deletions are final." default:"24h"`
+	NoDeleteQueue bool          `help:"Take DeleteQueue off the API: only administrators delete (chasqui queue delete --admin)."`
+	CreateQueues  bool          `help:"Create a queue that does not exist when a message is sent to it, with default settings."`
 }
 
 // Help is shown by chasqui dev --help.
@@ -118,7 +122,7 @@ func (d *devSystem) start(ctx context.Context, c *devCommand) error {
 	}
 	metadata := metadataCommand{
 		ID: "metadata-1", Members: map[string]string{"metadata-1": catalog.rpcAddress()},
-		ExpectBackends: 1, Slots: c.Slots, Replicas: 1, Cooldown: c.Cooldown, replicaFlags: replicas,
+		ExpectBackends: 1, Slots: c.Slots, Replicas: 1, Cooldown: c.Cooldown, RestoreWindow: c.RestoreWindow, replicaFlags: replicas,
 	}
 	if err := metadata.start(catalog); err != nil {
 		return err
@@ -147,6 +151,7 @@ func (d *devSystem) start(ctx context.Context, c *devCommand) error {
 	frontend := frontendCommand{
 		ID: "frontend-1", Listen: c.Listen, Metadata: addresses,
 		Account: "000000000000", Region: "us-east-1", RequestTimeout: 5 * time.Second,
+		NoDeleteQueue: c.NoDeleteQueue, CreateQueues: c.CreateQueues,
 	}
 	d.frontendAt, err = frontend.start(edge)
 	return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,6 +23,8 @@ type commands struct {
 	Metadata metadataCommand `cmd:"" help:"Run a metadata host: a replica of the catalog of queues."`
 	Backend  backendCommand  `cmd:"" help:"Run a backend host: replicas of slots, which store the messages."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	consoleCommands `embed:""`
 }
 
 // global are the flags of every command.
@@ -31,12 +34,13 @@ type global struct {
 	LocalAddress string     `help:"IP address that connections to other hosts come from, on a machine with several; the system chooses if empty." placeholder:"IP"`
 	Pprof        string     `help:"Address for Go's profiler (/debug/pprof); off if empty. Give it to nobody you do not trust." placeholder:"ADDR"`
 
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
 // run carries out one command line. exit is what --help ends with.
 func run(args []string, stdout, stderr io.Writer, exit func(int)) error {
-	cli := commands{global: global{stdout: stdout, stderr: stderr}}
+	cli := commands{global: global{stdin: os.Stdin, stdout: stdout, stderr: stderr}}
 	parser, err := newParser(&cli, exit)
 	if err != nil {
 		return fmt.Errorf("command line: %w", err)

@@ -81,6 +81,10 @@ func TestCommandLinesThatCannotBe(t *testing.T) {
 		{[]string{"dev", "--config=" + writeConfig(t, "dev: {zone: a}")}, `"zone" below "dev"`},
 		{[]string{"dev", "--config=" + writeConfig(t, "backend: {sluts: 5}")}, `"sluts" below "backend"`},
 		{[]string{"dev", "--config=" + writeConfig(t, "dev: 5")}, `"dev" is a command`},
+		{[]string{"dev", "--config=" + writeConfig(t, "queue: {ls: 5}")}, `"ls" is a command`},
+		{[]string{"dev", "--config=" + writeConfig(t, "queue: {ls: {slots: 5}}")}, `"slots" below "ls"`},
+		{[]string{"queue", "ls", "--endpoint=localhost:9324"}, "--endpoint"},
+		{[]string{"queue", "create", "q", "-a", "DelaySeconds"}, "DelaySeconds"},
 		{[]string{"dev", "--config=" + writeConfig(t, "slots: 5\nslots: 6")}, "YAML"},
 		{[]string{"dev", "--config=" + writeConfig(t, "- slots")}, "YAML"},
 		{[]string{"dev", "--config=" + writeConfig(t, strings.Repeat("#", configBytesMax+1))}, "bytes"},
@@ -128,17 +132,28 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	parser, err := newParser(&cli, func(int) {})
 	require.NoError(t, err)
 	require.NotEmpty(t, parser.Model.Children)
-	for _, command := range parser.Model.Children {
+	requireHelp(t, parser.Model.Node)
+}
+
+// requireHelp looks at all commands below n.
+func requireHelp(t *testing.T, n *kong.Node) {
+	t.Helper()
+	for _, command := range n.Children {
 		if command.Type != kong.CommandNode {
 			continue
+		}
+		name := command.Path() // the words of the command, and then its arguments
+		if at := strings.Index(name, " <"); at >= 0 {
+			name = name[:at]
 		}
 		var out bytes.Buffer
 		// The program exits after the help; without an exit the command would run.
 		require.PanicsWithValue(t, "exit", func() {
-			_ = run([]string{command.Name, "--help"}, &out, io.Discard, func(int) { panic("exit") })
-		}, command.Name)
-		require.Contains(t, out.String(), "Example", command.Name)
-		require.Contains(t, out.String(), "    chasqui "+command.Name, command.Name)
+			_ = run(append(strings.Fields(name), "--help"), &out, io.Discard, func(int) { panic("exit") })
+		}, name)
+		require.Contains(t, out.String(), "Example", name)
+		require.Contains(t, out.String(), "chasqui "+name, name)
+		requireHelp(t, command)
 	}
 }
 

@@ -23,6 +23,8 @@ type frontendCommand struct {
 	Region         string        `help:"Region of requests that are not signed for one." default:"us-east-1"`
 	PublicURL      string        `help:"Beginning of queue URLs; the address a request was sent to if left out." placeholder:"URL"`
 	RequestTimeout time.Duration `help:"Time to answer a request; a long poll adds its wait." default:"5s"`
+	NoDeleteQueue  bool          `help:"Take DeleteQueue off the API: only administrators delete (chasqui queue delete --admin)."`
+	CreateQueues   bool          `help:"Create a queue that does not exist when a message is sent to it, with default settings."`
 	DrainWait      time.Duration `help:"Wait between failing health checks and stopping, for balancers to notice." default:"0s"`
 }
 
@@ -53,6 +55,7 @@ func (c *frontendCommand) start(p *process) (address string, err error) {
 	cfg := frontend.DefaultConfig()
 	cfg.DefaultAccount, cfg.DefaultRegion, cfg.PublicURL = c.Account, c.Region, c.PublicURL
 	cfg.RequestTimeout = c.RequestTimeout
+	cfg.NoDeleteQueue, cfg.CreateQueues = c.NoDeleteQueue, c.CreateQueues
 	client := metadata.NewClient(p.host, p.client, c.Metadata)
 	cache, err := metadata.NewCache(p.host, client, metadata.DefaultCacheConfig())
 	if err != nil {

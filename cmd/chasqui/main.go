@@ -1,9 +1,11 @@
 // Command chasqui is the whole product in one program: the processes of a cluster (metadata, backend, frontend,
 // balancer), a cluster in one process for development (dev), a cluster of real processes on one machine (up), and the
-// commands that look at one (status).
+// commands that look at one (status) or use one (queue, msg, dlq).
 //
 // This folder has flags and wiring, no behaviour: flags.go lists the commands, each role has a file of its own that
 // puts its parts together, process.go has what all of them share. Package cluster below it describes what "up" runs.
+// console_real.go lists the commands that use a service; sqsclient.go is how they reach it, queueadmin.go how
+// administrators go past it.
 //
 // A flag can also be given as an environment variable (CHASQUI_ and the flag's name in capitals, with underscores) or
 // in a YAML file named by --config; the flag wins over the variable, the variable over the file.

@@ -21,6 +21,7 @@ type metadataCommand struct {
 	Slots          int               `help:"Slots of the cluster, fixed at its first start." default:"8"`
 	Replicas       int               `help:"Hosts that hold each slot." default:"3"`
 	Cooldown       time.Duration     `help:"Time a deleted queue's name cannot be used, and a purged queue cannot be purged." default:"60s"`
+	RestoreWindow  time.Duration     `help:"Time a deleted queue can be restored; its messages take room for an hour longer. 0s: deletions are final." default:"24h"`
 	replicaFlags   `embed:""`
 }
 
@@ -65,7 +66,7 @@ func (c *metadataCommand) start(p *process) error {
 	}
 	cfg.Replication = c.group()
 	cfg.ExpectBackends, cfg.Slots, cfg.Replicas = c.ExpectBackends, c.Slots, c.Replicas
-	cfg.DeleteCooldown, cfg.PurgeCooldown = c.Cooldown, c.Cooldown
+	cfg.DeleteCooldown, cfg.PurgeCooldown, cfg.RestoreWindow = c.Cooldown, c.Cooldown, c.RestoreWindow
 	rejoinMs, err := c.rejoins(p)
 	if err != nil {
 		return err

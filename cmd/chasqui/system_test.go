@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -213,11 +214,18 @@ func TestUpSurvivesTheDeathOfEveryRole(t *testing.T) {
 	s := start(t, command.Listen, command.run)
 	s.create()
 	s.send("first")
+	t.Setenv("CHASQUI_ENDPOINT", "http://"+command.Listen)
+	t.Setenv("CHASQUI_DATA", command.Data)
+	require.Contains(t, console(t, "queue create lost -a ChasquiPartitions=5"), "/lost")
+	require.Contains(t, console(t, "msg send lost --lines << a b c d e f g h i j k l"), "MESSAGE ID")
+	require.Contains(t, console(t, "queue delete lost"), "deleted")
 	for _, victim := range []string{"balancer-1", "frontend-1", "backend-1", "metadata-1"} {
 		kill(t, command.Data, victim)
 		s.send("after the death of " + victim)
 	}
 	require.Len(t, s.receive(5), 5)
+	require.Equal(t, "restored lost, id 2\n", console(t, "queue restore lost"))
+	require.Equal(t, 12+1, strings.Count(console(t, "msg receive lost -n 20 --wait 1s"), "\n"), "twelve messages and a header")
 	requireHealthy(t, command.Data)
 	file := load(t, command.Data)
 	require.Equal(t, 1, file.Find("backend-1").Restarts)

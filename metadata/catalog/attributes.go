@@ -18,12 +18,23 @@ const (
 	attributeTextBytesMax  = 16 << 10 // one textual attribute; SQS allows a Policy of 8192 bytes
 	attributeNameFifoQueue = "FifoQueue"
 	attributeNamePartition = "Partitions"
+	attributeNameDelivery  = "Delivery"
+
+	// attributesOldest is how many of the table's rows version 1 of the formats had.
+	attributesOldest = 16
+)
+
+// Values of Delivery; package backend/queue says what they mean to a partition.
+const (
+	DeliverAtLeastOnce = "atLeastOnce"
+	DeliverAtMostOnce  = "atMostOnce"
+	DeliverExactlyOnce = "exactlyOnce"
 )
 
 // PartitionsMax is the largest number of partitions of one queue.
 const PartitionsMax = 64
 
-// Attributes are a queue's settings under their SQS names, and Partitions, which is chasqui's own. Numbers are in
+// Attributes are a queue's settings under their SQS names, and the last three, which are chasqui's own. Numbers are in
 // the unit of the SQS API: seconds and bytes. Ranges are checked by the frontend, which knows the error texts; the
 // catalog checks only what depends on more than one attribute (see check).
 type Attributes struct {
@@ -50,6 +61,11 @@ type Attributes struct {
 	FifoThroughputLimit string
 	// Partitions is the number of parts the queue's data is split into, 1 to PartitionsMax. It never changes.
 	Partitions int
+	// DeletionProtection makes a deletion fail that is not forced.
+	DeletionProtection bool
+	// Delivery is one of the three values above; on a FIFO queue, which always deduplicates, it cannot be
+	// DeliverAtLeastOnce. It never changes.
+	Delivery string
 }
 
 // DefaultAttributes returns the settings of a queue created without any.
@@ -61,11 +77,13 @@ func DefaultAttributes(fifo bool) Attributes {
 		SqsManagedSseEnabled:         true,
 		KmsDataKeyReusePeriodSeconds: 300,
 		Partitions:                   1,
+		Delivery:                     DeliverAtLeastOnce,
 	}
 	if fifo {
 		a.FifoQueue = true
 		a.DeduplicationScope = ScopeQueue
 		a.FifoThroughputLimit = ThroughputPerQueue
+		a.Delivery = DeliverExactlyOnce
 	}
 	return a
 }
@@ -80,7 +98,7 @@ type attribute struct {
 	text     func(*Attributes) *string
 }
 
-// attributes is never changed. A row's position is part of the command and record formats, and it is the order in
+// attributes only grows at its end. A row's position is part of the command and record formats, and it is the order in
 // which differences are looked for.
 var attributes = [...]attribute{
 	{name: "DelaySeconds", number: func(a *Attributes) *int { return &a.DelaySeconds }},
@@ -99,6 +117,8 @@ var attributes = [...]attribute{
 	{name: "DeduplicationScope", fifoOnly: true, text: func(a *Attributes) *string { return &a.DeduplicationScope }},
 	{name: "FifoThroughputLimit", fifoOnly: true, text: func(a *Attributes) *string { return &a.FifoThroughputLimit }},
 	{name: attributeNamePartition, number: func(a *Attributes) *int { return &a.Partitions }},
+	{name: "DeletionProtection", flag: func(a *Attributes) *bool { return &a.DeletionProtection }},
+	{name: attributeNameDelivery, text: func(a *Attributes) *string { return &a.Delivery }},
 }
 
 // AttributeNames returns the names that a Patch may give, in the catalog's order.
@@ -171,6 +191,10 @@ func (a *Attributes) check() (name, reason string) {
 	switch {
 	case a.Partitions < 1 || a.Partitions > PartitionsMax:
 		return attributeNamePartition, fmt.Sprintf("%d partitions, must be 1 to %d", a.Partitions, PartitionsMax)
+	case a.FifoQueue && a.Delivery == DeliverAtLeastOnce:
+		return attributeNameDelivery, "a FIFO queue always deduplicates: it delivers exactlyOnce or atMostOnce"
+	case a.Delivery != DeliverAtLeastOnce && a.Delivery != DeliverAtMostOnce && a.Delivery != DeliverExactlyOnce:
+		return attributeNameDelivery, fmt.Sprintf("must be %s, %s or %s", DeliverAtLeastOnce, DeliverAtMostOnce, DeliverExactlyOnce)
 	case a.FifoThroughputLimit == ThroughputPerGroupID && a.DeduplicationScope != ScopeMessageGroup:
 		return "FifoThroughputLimit", "perMessageGroupId needs DeduplicationScope messageGroup"
 	case a.SqsManagedSseEnabled && a.KmsMasterKeyId != "":
@@ -189,12 +213,19 @@ func (a *Attributes) EncodeMsgpack(e *msgpack.Encoder) error {
 	return w.Err()
 }
 
-// DecodeMsgpack reads what EncodeMsgpack wrote.
+// DecodeMsgpack reads what EncodeMsgpack wrote. A record of fewer rows is of a program that had no others; what they say
+// of its queues is what such a queue is today.
 func (a *Attributes) DecodeMsgpack(d *msgpack.Decoder) error {
 	r := codec.NewReader(d)
-	r.Fields(len(attributes))
-	for i := range attributes {
+	rows := r.List(len(attributes))
+	if r.Err() == nil && rows < attributesOldest {
+		return fmt.Errorf("record has %d attributes, at least %d expected", rows, attributesOldest)
+	}
+	for i := range rows {
 		attributes[i].read(r, a)
+	}
+	if rows == attributesOldest {
+		a.Delivery = DefaultAttributes(a.FifoQueue).Delivery
 	}
 	return r.Err()
 }

@@ -14,9 +14,12 @@ import (
 const (
 	// QueuesMax is the number of queues. A record takes about 1 KiB of memory on every metadata host.
 	QueuesMax = 1_000_000
-	// TombstoneKeep is how long a deleted queue is remembered, in replicated time. No cool-down is longer.
+	// TombstoneKeep is how long a deleted queue is remembered at least, in replicated time. No cool-down is longer.
 	TombstoneKeep = 10 * time.Minute
-	// TombstonesMax bounds the tombstones. Beyond it the oldest goes first: its name may be used again too early,
+	// RestoreMax bounds how long a deleted queue can be restored, and so is remembered.
+	RestoreMax = 30 * 24 * time.Hour
+	// TombstonesMax bounds the tombstones, which take as much memory as the records of their queues. Beyond it the one
+	// that would go first anyway goes: its queue can no longer be restored, and its name may be used again too early,
 	// which confuses nobody but a client that counts on the refusal, for queue ids and versions are never reused.
 	TombstonesMax = 100_000
 
@@ -30,8 +33,8 @@ type Catalog struct {
 	lastVersion, lastQueueID uint64
 
 	queues     *btree.BTreeG[*Queue]     // by account and name
-	tombstones *btree.BTreeG[*Tombstone] // by deletion time and id
-	deleted    *btree.BTreeG[*Tombstone] // the latest tombstone of each account and name
+	tombstones *btree.BTreeG[*Tombstone] // by the time at which they are forgotten, and id
+	deleted    *btree.BTreeG[*Tombstone] // the same by account, name and age
 	requests   remembered
 
 	hosts          *btree.BTreeG[*Host] // by id
@@ -53,14 +56,8 @@ func New() *Catalog {
 
 func queueBefore(a, b *Queue) bool { return keyBefore(a.Account, a.Name, b.Account, b.Name) }
 
-func deletedBefore(a, b *Tombstone) bool { return keyBefore(a.Account, a.Name, b.Account, b.Name) }
-
 func keyBefore(account, name, otherAccount, otherName string) bool {
 	return cmp.Or(strings.Compare(account, otherAccount), strings.Compare(name, otherName)) < 0
-}
-
-func tombstoneBefore(a, b *Tombstone) bool {
-	return cmp.Or(cmp.Compare(a.DeletedMs, b.DeletedMs), cmp.Compare(a.ID, b.ID)) < 0
 }
 
 // Apply carries out encoded commands in order at replicated time now (ms since 1970) and returns a *Result for each.
@@ -101,6 +98,8 @@ func (c *Catalog) apply(command *Command) *Result {
 		return c.deleteQueue(command)
 	case KindMarkPurged:
 		return c.markPurged(command)
+	case KindRestoreQueue:
+		return c.restoreQueue(command)
 	case KindRegisterHost:
 		return c.registerHost(command.Host)
 	case KindAssignSlots:
@@ -165,7 +164,7 @@ func (c *Catalog) ListSources(account, arn, after string, limit int) (queues []*
 	return queues, more
 }
 
-// Tombstones returns the queues deleted during the last TombstoneKeep, the oldest first.
+// Tombstones returns the deleted queues that are remembered, the one that is forgotten next first.
 func (c *Catalog) Tombstones() []*Tombstone {
 	all := make([]*Tombstone, 0, c.tombstones.Len())
 	c.tombstones.Ascend(func(t *Tombstone) bool {

@@ -10,8 +10,12 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// commandVersion is the first field of every command.
-const commandVersion = 1
+// commandVersion is the first field of every command. Version 1, which had no Deletion and no IfVersion, can still
+// be read.
+const (
+	commandVersion       = 2
+	oldestCommandVersion = 1
+)
 
 // RequestID identifies one attempt of a client to change something, however often it is sent. The zero id means that
 // the result need not be remembered.
@@ -28,13 +32,14 @@ const (
 	KindMarkPurged    Kind = 4
 	KindRegisterHost  Kind = 5
 	KindAssignSlots   Kind = 6
+	KindRestoreQueue  Kind = 7
 )
 
 // Command is one change of the catalog. The fields that Kind needs are set, the others are zero.
 type Command struct {
 	RequestID RequestID
 	Kind      Kind
-	// Account and Name name the queue (kinds 1 to 4).
+	// Account and Name name the queue (kinds 1 to 4 and 7).
 	Account, Name string
 	// Patch gives attributes (CreateQueue over the defaults, SetAttributes over the present ones).
 	Patch Patch
@@ -53,10 +58,14 @@ type Command struct {
 	Host Host
 	// Assignment is fixed (AssignSlots).
 	Assignment Assignment
+	// Deletion says how (DeleteQueue), or which deletion is undone (RestoreQueue).
+	Deletion Deletion
 }
 
-// commandFields is the number of fields; a command with IfVersion has one more, which others do without.
-const commandFields = 12
+const (
+	commandFields       = 14
+	oldestCommandFields = 12
+)
 
 // Encode returns the command's bytes. The command must be valid.
 func (c *Command) Encode() []byte { return rpc.Encode(c) }
@@ -76,7 +85,7 @@ func DecodeCommand(b []byte) (*Command, error) {
 // Validate reports what makes the command impossible to store, whatever the state.
 func (c *Command) Validate() error {
 	switch c.Kind {
-	case KindCreateQueue, KindSetAttributes, KindDeleteQueue, KindMarkPurged:
+	case KindCreateQueue, KindSetAttributes, KindDeleteQueue, KindMarkPurged, KindRestoreQueue:
 		return c.validateQueue()
 	case KindRegisterHost:
 		return c.Host.validate()
@@ -101,6 +110,9 @@ func (c *Command) validateQueue() error {
 		return fmt.Errorf("cool-down of %d ms, must be 0 to %d", c.CooldownMs, TombstoneKeep.Milliseconds())
 	case c.IfVersion != 0 && c.Kind != KindSetAttributes:
 		return fmt.Errorf("command kind %d depends on version %d, which only a change of attributes can", c.Kind, c.IfVersion)
+	}
+	if err := c.Deletion.validate(); err != nil {
+		return err
 	}
 	for key, value := range c.Tags {
 		if len(key) > tagKeyBytesMax || len(value) > tagValueBytesMax {
@@ -154,11 +166,7 @@ func (a Assignment) validate() error {
 // EncodeMsgpack writes the version and all fields; those that the kind does not use take a byte or two each.
 func (c *Command) EncodeMsgpack(e *msgpack.Encoder) error {
 	w := codec.NewWriter(e)
-	if c.IfVersion != 0 {
-		w.Fields(commandFields + 1)
-	} else {
-		w.Fields(commandFields)
-	}
+	w.Fields(commandFields)
 	w.Uint(commandVersion)
 	w.Uint(uint64(c.Kind))
 	w.Bytes(c.RequestID[:])
@@ -174,21 +182,26 @@ func (c *Command) EncodeMsgpack(e *msgpack.Encoder) error {
 	w.Int(c.CooldownMs)
 	w.Optional(c.Kind == KindRegisterHost, &c.Host)
 	w.Record(&c.Assignment)
-	if c.IfVersion != 0 {
-		w.Uint(c.IfVersion)
-	}
+	w.Optional(c.deletes(), &c.Deletion)
+	w.Uint(c.IfVersion)
 	return w.Err()
 }
 
-// DecodeMsgpack reads what EncodeMsgpack wrote. It refuses other versions.
+// deletes tells whether the command has a Deletion.
+func (c *Command) deletes() bool { return c.Kind == KindDeleteQueue || c.Kind == KindRestoreQueue }
+
+// DecodeMsgpack reads what EncodeMsgpack wrote, of this version or an earlier one. It refuses others.
 func (c *Command) DecodeMsgpack(d *msgpack.Decoder) error {
 	r := codec.NewReader(d)
-	fields := r.List(commandFields + 1)
-	if r.Err() == nil && fields < commandFields {
-		return fmt.Errorf("command has %d fields, at least %d expected", fields, commandFields)
-	}
-	if version := r.Uint(); r.Err() == nil && version != commandVersion {
-		return fmt.Errorf("command has version %d, this program reads version %d", version, commandVersion)
+	fields := r.List(commandFields)
+	version := r.Uint()
+	switch {
+	case r.Err() != nil:
+		return r.Err()
+	case version < oldestCommandVersion || version > commandVersion:
+		return fmt.Errorf("command has version %d, this program reads versions %d to %d", version, oldestCommandVersion, commandVersion)
+	case version == oldestCommandVersion && fields != oldestCommandFields, version == commandVersion && fields != commandFields:
+		return fmt.Errorf("command of version %d has %d fields", version, fields)
 	}
 	c.Kind = Kind(r.UintUpTo(255))
 	r.Fixed(c.RequestID[:])
@@ -209,8 +222,15 @@ func (c *Command) DecodeMsgpack(d *msgpack.Decoder) error {
 		r.Record(&c.Host)
 	}
 	r.Record(&c.Assignment)
-	if fields > commandFields {
+	if version > oldestCommandVersion {
+		hasDeletion := r.Optional()
+		if hasDeletion {
+			r.Record(&c.Deletion)
+		}
 		c.IfVersion = r.Uint()
+		if r.Err() == nil && hasDeletion != c.deletes() {
+			return errors.New("command has fields of another kind")
+		}
 	}
 	if r.Err() == nil && (hasKey != (c.Kind == KindCreateQueue) || hasHost != (c.Kind == KindRegisterHost)) {
 		return errors.New("command has fields of another kind")

@@ -13,5 +13,5 @@
 //   - Versions come from one counter for the whole catalog and grow with every change, across deletion and creation of
 //     queues with the same name too. Of two records of a name, the one with the larger version is the later one.
 //
-// Read catalog.go first, then queues.go (the rules of SQS), placement.go and cluster.go; snapshot.go draws the format.
+// Read catalog.go first, then queues.go (the rules of SQS), deletion.go (what can be undone), placement.go and cluster.go; snapshot.go draws the format.
 package catalog

@@ -24,7 +24,7 @@ func sampleCommands() []struct {
 		VisibilityTimeout: 43200, Policy: `{"Id":"p"}`, RedrivePolicy: `{"maxReceiveCount":3}`,
 		RedriveAllowPolicy: `{"redrivePermission":"allowAll"}`, KmsMasterKeyId: "key", KmsDataKeyReusePeriodSeconds: 60,
 		FifoQueue: true, ContentBasedDeduplication: true, DeduplicationScope: catalog.ScopeMessageGroup,
-		FifoThroughputLimit: catalog.ThroughputPerGroupID, Partitions: 5,
+		FifoThroughputLimit: catalog.ThroughputPerGroupID, Partitions: 5, DeletionProtection: true, Delivery: catalog.DeliverAtMostOnce,
 	}
 	key := [32]byte{}
 	for i := range key {
@@ -46,11 +46,14 @@ func sampleCommands() []struct {
 			Tags: map[string]string{"d": "4"}, RemoveTags: []string{"a", "b"}}},
 		{"mark-purged", catalog.Command{Kind: catalog.KindMarkPurged, RequestID: catalog.RequestID{2}, Account: "111122223333",
 			Name: "all.fifo", CooldownMs: 1}},
-		{"delete-queue", catalog.Command{Kind: catalog.KindDeleteQueue, RequestID: catalog.RequestID{3}, Account: "111122223333", Name: "gone"}},
 		{"set-attributes-if", catalog.Command{Kind: catalog.KindSetAttributes, RequestID: catalog.RequestID{5}, Account: "111122223333",
 			Name: "all.fifo", Patch: catalog.Patch{Given: []string{"Policy"}, Values: catalog.Attributes{Policy: "{}"}}, IfVersion: 7}},
+		{"delete-queue", catalog.Command{Kind: catalog.KindDeleteQueue, RequestID: catalog.RequestID{3}, Account: "111122223333", Name: "gone",
+			Deletion: catalog.Deletion{Force: true, RestoreMs: 86_400_000}}},
 		{"replace-host", catalog.Command{Kind: catalog.KindRegisterHost,
 			Host: catalog.Host{ID: "backend-1", Incarnation: 1 << 61, Address: "10.0.0.1:7000", Zone: "dc-1", RejoinMs: 1_700_000_000_000}}},
+		{"restore-queue", catalog.Command{Kind: catalog.KindRestoreQueue, RequestID: catalog.RequestID{6}, Account: "111122223333", Name: "gone",
+			Deletion: catalog.Deletion{QueueID: 1}}},
 	}
 }
 
@@ -62,8 +65,8 @@ func sampleCatalog(t *testing.T) *catalog.Catalog {
 	commands := sampleCommands()
 	operations := [][]byte{commands[0].command.Encode(), commands[1].command.Encode(), create.Encode()}
 	for _, sample := range commands[2:] {
-		if sample.name == "replace-host" || sample.name == "set-attributes-if" {
-			continue // the bytes of a catalog without it stay what they were
+		if sample.name == "replace-host" || sample.name == "set-attributes-if" || sample.name == "restore-queue" {
+			continue // a tombstone is wanted, and the bytes of a catalog without the others stay what they were
 		}
 		operations = append(operations, sample.command.Encode())
 	}
@@ -100,6 +103,50 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
+// TestOldestFormat reads what programs before version 2 have written.
+func TestOldestFormat(t *testing.T) {
+	for _, sample := range sampleCommands() {
+		if sample.name == "restore-queue" || sample.name == "set-attributes-if" {
+			continue // there was none
+		}
+		want := sample.command
+		want.Deletion = catalog.Deletion{}
+		if want.Kind == catalog.KindCreateQueue {
+			want.Patch.Given = want.Patch.Given[:len(want.Patch.Given)-2]
+			want.Patch.Values.DeletionProtection, want.Patch.Values.Delivery = false, ""
+		}
+		got, err := catalog.DecodeCommand(fromHexLines(t, "command-"+sample.name+"-1.hex"))
+		require.NoError(t, err, sample.name)
+		require.Equal(t, want.Encode(), got.Encode(), sample.name)
+	}
+
+	c := catalog.New()
+	require.NoError(t, c.Restore(bytes.NewReader(fromHexLines(t, "snapshot-1.hex"))))
+	q, ok := c.Queue("111122223333", "all.fifo")
+	require.True(t, ok)
+	require.Equal(t, 900, q.Attributes.DelaySeconds)
+	require.Equal(t, 5, q.Attributes.Partitions)
+	require.False(t, q.Attributes.DeletionProtection)
+	require.Equal(t, catalog.DeliverExactlyOnce, q.Attributes.Delivery, "what a FIFO queue of that time does")
+	restore := catalog.Command{Kind: catalog.KindRestoreQueue, Account: "111122223333", Name: "gone"}
+	create := catalog.Command{Kind: catalog.KindCreateQueue, Account: "111122223333", Name: "gone", CooldownMs: 60_000}
+	results := c.Apply(1_700_000_000_001, [][]byte{restore.Encode(), create.Encode()})
+	require.Equal(t, catalog.NotRestorable, results[0].(*catalog.Result).Code)
+	require.Equal(t, catalog.DeletedRecently, results[1].(*catalog.Result).Code)
+	again := catalog.New()
+	require.NoError(t, again.Restore(bytes.NewReader(snapshotBytes(t, c))))
+	require.Equal(t, snapshotBytes(t, c), snapshotBytes(t, again))
+}
+
+func fromHexLines(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	require.NoError(t, err)
+	b, err := hex.DecodeString(strings.ReplaceAll(string(text), "\n", ""))
+	require.NoError(t, err)
+	return b
+}
+
 func hexLines(b []byte) string {
 	var out strings.Builder
 	for len(b) > 0 {
@@ -119,6 +166,7 @@ func TestCommandRoundTrip(t *testing.T) {
 			require.Equal(t, sample.command.Tags, back.Tags)
 			require.Equal(t, sample.command.Patch.Given, back.Patch.Given)
 			require.Equal(t, sample.command.Host, back.Host)
+			require.Equal(t, sample.command.Deletion, back.Deletion)
 		})
 	}
 }
@@ -134,7 +182,7 @@ func TestDamagedCommands(t *testing.T) {
 				damaged := bytes.Clone(whole)
 				damaged[i] ^= flip
 				result := catalog.New().Apply(1, [][]byte{damaged})[0].(*catalog.Result)
-				require.LessOrEqual(t, result.Code, catalog.BadCommand)
+				require.LessOrEqual(t, result.Code, catalog.NotRestorable)
 			}
 		}
 	}
@@ -161,6 +209,7 @@ func TestCommandLimits(t *testing.T) {
 		{"tag with a key of 1 and a value of 2000 bytes", queue(func(c *catalog.Command) { c.Tags = map[string]string{"a": strings.Repeat("x", 2000)} })},
 		{"key of 2000 bytes", queue(func(c *catalog.Command) { c.RemoveTags = []string{strings.Repeat("x", 2000)} })},
 		{"cool-down of 600001 ms", queue(func(c *catalog.Command) { c.CooldownMs = 600_001 })},
+		{"time to restore of 2592000001 ms", queue(func(c *catalog.Command) { c.Deletion.RestoreMs = 2_592_000_001 })},
 		{"incarnation must not be 0", catalog.Command{Kind: catalog.KindRegisterHost, Host: catalog.Host{ID: "a", Address: "a:1"}}},
 		{"address of 0 bytes", catalog.Command{Kind: catalog.KindRegisterHost, Host: catalog.Host{ID: "a", Incarnation: 1}}},
 		{"assignment of 0 slots", catalog.Command{Kind: catalog.KindAssignSlots}},

@@ -19,14 +19,20 @@ import (
 type model struct {
 	now      int64
 	queues   map[string]modelQueue
-	deleted  map[string]int64 // when the name was last deleted
+	deleted  map[string][]modelDeletion // of each name, the last one last
 	requests map[catalog.RequestID]outcome
 }
 
 type modelQueue struct {
 	delay, partitions int
 	purged, modified  int64
+	protected         bool
 	tags              map[string]string
+}
+
+type modelDeletion struct {
+	queue     modelQueue
+	at, until int64 // when it was deleted, and until when it can be restored
 }
 
 type outcome struct {
@@ -49,25 +55,41 @@ func (m *model) perform(c *catalog.Command) outcome {
 	q, exists := m.queues[c.Name]
 	given := func(name string) bool { return slices.Contains(c.Patch.Given, name) }
 	if c.Kind == catalog.KindCreateQueue {
-		switch deletedAt, ever := m.deleted[c.Name]; {
+		deletions := m.deleted[c.Name]
+		switch {
 		case exists && given("DelaySeconds") && q.delay != c.Patch.Values.DelaySeconds:
 			return outcome{catalog.QueueExists, "DelaySeconds"}
 		case exists && given("Partitions") && q.partitions != c.Patch.Values.Partitions:
 			return outcome{catalog.QueueExists, "Partitions"}
+		case exists && given("DeletionProtection") && q.protected != c.Patch.Values.DeletionProtection:
+			return outcome{catalog.QueueExists, "DeletionProtection"}
 		case exists:
 			return outcome{}
-		case ever && m.now < deletedAt+c.CooldownMs:
+		case len(deletions) > 0 && m.now < deletions[len(deletions)-1].at+c.CooldownMs:
 			return outcome{code: catalog.DeletedRecently}
 		}
 		q = modelQueue{partitions: 1, modified: m.now, tags: c.Tags}
 		if given("DelaySeconds") {
 			q.delay = c.Patch.Values.DelaySeconds
 		}
+		q.protected = c.Patch.Values.DeletionProtection
 		if given("Partitions") {
 			q.partitions = c.Patch.Values.Partitions
 		}
 		m.queues[c.Name] = q
 		return outcome{}
+	}
+	if c.Kind == catalog.KindRestoreQueue {
+		deletions := m.deleted[c.Name]
+		switch last := len(deletions) - 1; {
+		case exists:
+			return outcome{code: catalog.QueueExists}
+		case last < 0 || m.now >= deletions[last].until:
+			return outcome{code: catalog.NotRestorable}
+		default:
+			m.queues[c.Name], m.deleted[c.Name] = deletions[last].queue, deletions[:last]
+			return outcome{}
+		}
 	}
 	if !exists {
 		return outcome{code: catalog.NoSuchQueue}
@@ -79,6 +101,9 @@ func (m *model) perform(c *catalog.Command) outcome {
 		}
 		if len(c.Patch.Given) > 0 {
 			q.modified = m.now
+		}
+		if given("DeletionProtection") {
+			q.protected = c.Patch.Values.DeletionProtection
 		}
 		if given("DelaySeconds") {
 			q.delay = c.Patch.Values.DelaySeconds
@@ -98,8 +123,11 @@ func (m *model) perform(c *catalog.Command) outcome {
 		}
 		q.purged = m.now
 	case catalog.KindDeleteQueue:
+		if q.protected && !c.Deletion.Force {
+			return outcome{code: catalog.Protected}
+		}
 		delete(m.queues, c.Name)
-		m.deleted[c.Name] = m.now
+		m.deleted[c.Name] = append(m.deleted[c.Name], modelDeletion{queue: q, at: m.now, until: m.now + c.Deletion.RestoreMs})
 		return outcome{}
 	}
 	m.queues[c.Name] = q
@@ -115,7 +143,7 @@ func TestAgainstModel(t *testing.T) {
 		host := catalog.Command{Kind: catalog.KindRegisterHost, Host: catalog.Host{ID: "a", Incarnation: 1, Address: "a:1"}}
 		slots := catalog.Command{Kind: catalog.KindAssignSlots, Assignment: catalog.SpreadSlots([]string{"a"}, 3, 3)}
 		c.Apply(1, [][]byte{host.Encode(), slots.Encode()})
-		m := &model{now: 1, queues: map[string]modelQueue{}, deleted: map[string]int64{}, requests: map[catalog.RequestID]outcome{}}
+		m := &model{now: 1, queues: map[string]modelQueue{}, deleted: map[string][]modelDeletion{}, requests: map[catalog.RequestID]outcome{}}
 		versions, ids := map[string]uint64{}, map[uint64]string{}
 		var lastVersion uint64
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
@@ -186,13 +214,20 @@ func TestReplicasStayEqual(t *testing.T) {
 
 func drawCommand(t *rapid.T, account string) *catalog.Command {
 	c := &catalog.Command{
-		Kind:       rapid.SampledFrom([]catalog.Kind{catalog.KindCreateQueue, catalog.KindSetAttributes, catalog.KindDeleteQueue, catalog.KindMarkPurged}).Draw(t, "kind"),
+		Kind:       rapid.SampledFrom([]catalog.Kind{catalog.KindCreateQueue, catalog.KindSetAttributes, catalog.KindDeleteQueue, catalog.KindMarkPurged, catalog.KindRestoreQueue}).Draw(t, "kind"),
 		Account:    account,
 		Name:       rapid.SampledFrom([]string{"a", "b", "ba", "c"}).Draw(t, "name"),
 		CooldownMs: rapid.SampledFrom([]int64{0, 4, 10}).Draw(t, "cooldown"),
 		Tags:       map[string]string{},
 	}
 	c.RequestID[0] = byte(rapid.IntRange(0, 20).Draw(t, "request")) // 0: not remembered; others come twice now and then
+	if c.Kind == catalog.KindDeleteQueue {
+		c.Deletion = catalog.Deletion{Force: rapid.Bool().Draw(t, "force"), RestoreMs: rapid.SampledFrom([]int64{0, 6, 20}).Draw(t, "restore")}
+	}
+	if rapid.IntRange(0, 4).Draw(t, "protection given") == 0 {
+		c.Patch.Given = append(c.Patch.Given, "DeletionProtection")
+		c.Patch.Values.DeletionProtection = rapid.Bool().Draw(t, "protection")
+	}
 	if rapid.Bool().Draw(t, "delay given") {
 		c.Patch.Given = append(c.Patch.Given, "DelaySeconds")
 		c.Patch.Values.DelaySeconds = rapid.IntRange(0, 2).Draw(t, "delay")
@@ -218,6 +253,7 @@ func compare(t *rapid.T, m *model, c *catalog.Catalog, account string) {
 		require.Equal(t, want.delay, got.Attributes.DelaySeconds)
 		require.Equal(t, want.modified, got.ModifiedMs)
 		require.Equal(t, want.purged, got.PurgedMs)
+		require.Equal(t, want.protected, got.Attributes.DeletionProtection)
 		require.Len(t, got.Slots, want.partitions)
 		require.True(t, maps.Equal(want.tags, got.Tags), "%v and %v", want.tags, got.Tags)
 		for _, slot := range got.Slots {

@@ -45,9 +45,15 @@ type Queue struct {
 	ReceiptKey [32]byte
 	// PurgedMs is when the queue was last marked as purged; 0 means never.
 	PurgedMs int64
+	// RestoreMs, in the record of a deleted queue, is how long after its deletion it can be restored. That record's
+	// Version is the deletion's.
+	RestoreMs int64
 }
 
-const queueFields = 13
+const (
+	queueFields       = 14
+	oldestQueueFields = 13 // without RestoreMs
+)
 
 // EncodeMsgpack writes the record; tags are sorted by key.
 func (q *Queue) EncodeMsgpack(e *msgpack.Encoder) error {
@@ -66,13 +72,17 @@ func (q *Queue) EncodeMsgpack(e *msgpack.Encoder) error {
 	writeSlots(w, q.Slots)
 	w.Bytes(q.ReceiptKey[:])
 	w.Int(q.PurgedMs)
+	w.Int(q.RestoreMs)
 	return w.Err()
 }
 
 // DecodeMsgpack reads what EncodeMsgpack wrote.
 func (q *Queue) DecodeMsgpack(d *msgpack.Decoder) error {
 	r := codec.NewReader(d)
-	r.Fields(queueFields)
+	fields := r.List(queueFields)
+	if r.Err() == nil && fields < oldestQueueFields {
+		return fmt.Errorf("queue has %d fields, at least %d expected", fields, oldestQueueFields)
+	}
 	q.ID = r.Uint()
 	q.Account = r.String(AccountBytesMax)
 	q.Name = r.String(NameBytesMax)
@@ -86,40 +96,9 @@ func (q *Queue) DecodeMsgpack(d *msgpack.Decoder) error {
 	q.Slots = readSlots(r)
 	r.Fixed(q.ReceiptKey[:])
 	q.PurgedMs = r.Int()
-	return r.Err()
-}
-
-// Tombstone remembers a deleted queue for TombstoneKeep.
-type Tombstone struct {
-	ID            uint64
-	Account, Name string
-	Slots         []uint16
-	DeletedMs     int64
-}
-
-const tombstoneFields = 5
-
-// EncodeMsgpack writes the record.
-func (t *Tombstone) EncodeMsgpack(e *msgpack.Encoder) error {
-	w := codec.NewWriter(e)
-	w.Fields(tombstoneFields)
-	w.Uint(t.ID)
-	w.String(t.Account)
-	w.String(t.Name)
-	writeSlots(w, t.Slots)
-	w.Int(t.DeletedMs)
-	return w.Err()
-}
-
-// DecodeMsgpack reads what EncodeMsgpack wrote.
-func (t *Tombstone) DecodeMsgpack(d *msgpack.Decoder) error {
-	r := codec.NewReader(d)
-	r.Fields(tombstoneFields)
-	t.ID = r.Uint()
-	t.Account = r.String(AccountBytesMax)
-	t.Name = r.String(NameBytesMax)
-	t.Slots = readSlots(r)
-	t.DeletedMs = r.Int()
+	if fields == queueFields {
+		q.RestoreMs = r.Int()
+	}
 	return r.Err()
 }
 

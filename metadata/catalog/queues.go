@@ -15,7 +15,7 @@ func (c *Catalog) createQueue(command *Command) *Result {
 		}
 		return &Result{Queue: q}
 	}
-	if t, ok := c.deleted.Get(&Tombstone{Account: command.Account, Name: command.Name}); ok && c.nowMs < t.DeletedMs+command.CooldownMs {
+	if t := c.lastDeleted(command.Account, command.Name); t != nil && c.nowMs < t.DeletedMs+command.CooldownMs {
 		return &Result{Code: DeletedRecently}
 	}
 	fifo := command.Patch.gives(attributeNameFifoQueue) && command.Patch.Values.FifoQueue
@@ -63,6 +63,8 @@ func (c *Catalog) setAttributes(command *Command) *Result {
 		return &Result{Code: InvalidAttribute, Attribute: attributeNameFifoQueue, Detail: "Modifying queue type is not supported."}
 	case patch.gives(attributeNamePartition) && patch.Values.Partitions != q.Attributes.Partitions:
 		return &Result{Code: InvalidAttribute, Attribute: attributeNamePartition, Detail: "the number of partitions is fixed at creation"}
+	case patch.gives(attributeNameDelivery) && patch.Values.Delivery != q.Attributes.Delivery:
+		return &Result{Code: InvalidAttribute, Attribute: attributeNameDelivery, Detail: "how often messages are delivered is fixed at creation"}
 	case !q.FIFO && patch.firstFifoOnly() != "":
 		return &Result{Code: InvalidAttribute, Attribute: patch.firstFifoOnly(), Detail: "it can be specified only for a FIFO queue"}
 	}
@@ -99,19 +101,6 @@ func changedTags(tags map[string]string, command *Command) map[string]string {
 	return next
 }
 
-// deleteQueue removes a queue and leaves a tombstone. The result has the last record, so that the caller can drop the
-// queue's partitions.
-func (c *Catalog) deleteQueue(command *Command) *Result {
-	q, ok := c.queues.Delete(&Queue{Account: command.Account, Name: command.Name})
-	if !ok {
-		return &Result{Code: NoSuchQueue}
-	}
-	c.addLoad(q.Slots, -1)
-	c.addTombstone(&Tombstone{ID: q.ID, Account: q.Account, Name: q.Name, Slots: q.Slots, DeletedMs: c.nowMs})
-	c.nextVersion() // a record of the same name created later differs from q by more than one version
-	return &Result{Queue: q}
-}
-
 // markPurged notes that a queue is purged now. The purging itself is the backend's work.
 func (c *Catalog) markPurged(command *Command) *Result {
 	q, ok := c.Queue(command.Account, command.Name)
@@ -126,23 +115,4 @@ func (c *Catalog) markPurged(command *Command) *Result {
 	next.Version = c.nextVersion()
 	c.queues.ReplaceOrInsert(&next)
 	return &Result{Queue: &next}
-}
-
-func (c *Catalog) addTombstone(t *Tombstone) {
-	c.tombstones.ReplaceOrInsert(t)
-	c.deleted.ReplaceOrInsert(t)
-}
-
-// forgetTombstones drops those older than TombstoneKeep, and the oldest while there are too many.
-func (c *Catalog) forgetTombstones() {
-	for {
-		oldest, ok := c.tombstones.Min()
-		if !ok || (c.nowMs-oldest.DeletedMs < TombstoneKeep.Milliseconds() && c.tombstones.Len() <= TombstonesMax) {
-			return
-		}
-		c.tombstones.DeleteMin()
-		if latest, _ := c.deleted.Get(oldest); latest == oldest {
-			c.deleted.Delete(oldest)
-		}
-	}
 }

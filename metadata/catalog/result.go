@@ -39,13 +39,17 @@ const (
 	BadCommand Code = 11
 	// Conflict: the record has another version than the command depends on.
 	Conflict Code = 12
+	// Protected: the queue is protected against deletion, and the deletion was not forced.
+	Protected Code = 13
+	// NotRestorable: no deleted queue of the name, or with the id, can be restored; Result.Detail says why.
+	NotRestorable Code = 14
 
-	codeMax = Conflict
+	codeMax = NotRestorable
 )
 
 var codeNames = [...]string{"ok", "queue exists", "no such queue", "deleted recently", "purge in progress",
 	"invalid attribute", "too many tags", "not ready", "limit reached", "wrong incarnation", "already assigned",
-	"bad command", "conflict"}
+	"bad command", "conflict", "protected", "not restorable"}
 
 // String returns the code's name.
 func (c Code) String() string {
@@ -58,8 +62,8 @@ func (c Code) String() string {
 // Result is a command's answer. It is immutable.
 type Result struct {
 	Code Code
-	// Queue is the record after CreateQueue, SetAttributes and MarkPurged, and the last record before DeleteQueue; nil
-	// unless Code is OK.
+	// Queue is the record after CreateQueue, SetAttributes, MarkPurged and RestoreQueue, and that of the deleted queue
+	// after DeleteQueue; nil unless Code is OK.
 	Queue *Queue
 	// Attribute names the attribute that QueueExists and InvalidAttribute are about.
 	Attribute string

@@ -65,10 +65,13 @@ type script struct {
 //	at MS                                        set the time
 //	register ID INCARNATION ADDRESS [MS]         register a host, whose data folder was made at MS to replace a lost one
 //	assign SLOTS REPLICAS                        spread slots over the registered hosts
-//	create|set|delete|purge ACCOUNT NAME WORD... WORD: Attribute=value tag.KEY=VALUE untag.KEY= request=ID cooldown=MS
+//	create|set|delete|purge|restore ACCOUNT NAME WORD...
+//	                                             WORD: Attribute=value tag.KEY=VALUE untag.KEY= request=ID cooldown=MS
+//	                                             delete: keep=MS force=true; restore: id=ID
 //	list ACCOUNT PREFIX AFTER LIMIT              "-" is the empty text
 //	cluster                                      show hosts, slots and their load
 //	tombstones                                   show deleted queues
+//	restorable ACCOUNT PREFIX LIMIT              show those that can be restored
 func (s *script) run(words []string) []string {
 	switch words[0] {
 	case "at":
@@ -88,7 +91,7 @@ func (s *script) run(words []string) []string {
 		return s.apply(&catalog.Command{
 			Kind: catalog.KindAssignSlots, Assignment: catalog.SpreadSlots(ids, int(s.number(words[1])), int(s.number(words[2]))),
 		})
-	case "create", "set", "delete", "purge":
+	case "create", "set", "delete", "purge", "restore":
 		return s.apply(s.queueCommand(words))
 	case "list":
 		queues, more := s.catalog.List(words[1], strings.Trim(words[2], "-"), strings.Trim(words[3], "-"), int(s.number(words[4])))
@@ -100,11 +103,9 @@ func (s *script) run(words []string) []string {
 	case "cluster":
 		return s.cluster()
 	case "tombstones":
-		var lines []string
-		for _, tombstone := range s.catalog.Tombstones() {
-			lines = append(lines, fmt.Sprintf("id=%d %s/%s slots=%v deleted=%d", tombstone.ID, tombstone.Account, tombstone.Name, tombstone.Slots, tombstone.DeletedMs))
-		}
-		return lines
+		return describeTombstones(s.catalog.Tombstones())
+	case "restorable":
+		return describeTombstones(s.catalog.Restorable(words[1], strings.Trim(words[2], "-"), int(s.number(words[3]))))
 	default:
 		s.t.Fatalf("unknown script command %q", words[0])
 		return nil
@@ -126,7 +127,7 @@ func (s *script) queueCommand(words []string) *catalog.Command {
 	command := &catalog.Command{Account: words[1], Name: words[2], CooldownMs: 60_000, Tags: map[string]string{}}
 	command.Kind = map[string]catalog.Kind{
 		"create": catalog.KindCreateQueue, "set": catalog.KindSetAttributes,
-		"delete": catalog.KindDeleteQueue, "purge": catalog.KindMarkPurged,
+		"delete": catalog.KindDeleteQueue, "purge": catalog.KindMarkPurged, "restore": catalog.KindRestoreQueue,
 	}[words[0]]
 	for _, word := range words[3:] {
 		key, value, ok := strings.Cut(word, "=")
@@ -139,6 +140,12 @@ func (s *script) queueCommand(words []string) *catalog.Command {
 			copy(command.RequestID[:], value)
 		} else if key == "cooldown" {
 			command.CooldownMs = s.number(value)
+		} else if key == "keep" {
+			command.Deletion.RestoreMs = s.number(value)
+		} else if key == "id" {
+			command.Deletion.QueueID = uint64(s.number(value))
+		} else if key == "force" {
+			command.Deletion.Force = value == "true"
 		} else {
 			give(s.t, &command.Patch, key, value)
 		}
@@ -161,11 +168,25 @@ func (s *script) apply(command *catalog.Command) []string {
 	return []string{line + " " + describe(result.Queue)}
 }
 
+func describeTombstones(tombstones []*catalog.Tombstone) (lines []string) {
+	for _, t := range tombstones {
+		line := fmt.Sprintf("id=%d %s/%s slots=%v deleted=%d", t.Queue.ID, t.Queue.Account, t.Queue.Name, t.Queue.Slots, t.DeletedMs)
+		if t.Queue.RestoreMs != 0 {
+			line += fmt.Sprintf(" restorable-until=%d", t.RestorableUntilMs())
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
 // describe shows a record, of its attributes only those that differ from the defaults.
 func describe(q *catalog.Queue) string {
 	line := fmt.Sprintf("id=%d version=%d slots=%v created=%d modified=%d", q.ID, q.Version, q.Slots, q.CreatedMs, q.ModifiedMs)
 	if q.PurgedMs != 0 {
 		line += fmt.Sprintf(" purged=%d", q.PurgedMs)
+	}
+	if q.RestoreMs != 0 {
+		line += fmt.Sprintf(" restorable-for=%d", q.RestoreMs)
 	}
 	if q.DedupPerGroup {
 		line += " dedup-per-group"

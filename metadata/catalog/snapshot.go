@@ -25,12 +25,14 @@ import (
 //
 //	frame:   | type (1 byte) | length of record (4 bytes) | record (msgpack) |
 //	header:  [nowMs, last version, last queue id, cluster version, last request number]
-//	records: hosts by id, assignment, queues by account and name, tombstones by age, requests by age
+//	records: hosts by id, assignment, queues by account and name, tombstones by when they are forgotten, requests by age
 //	end:     [number of frames before it]
 //
-// The checksum covers all bytes before it. The last character of the magic word is the format's version.
+// The checksum covers all bytes before it. The last character of the magic word is the format's version. Version 1, whose
+// records had less in them, can still be read: each record says by the number of its fields what it has.
 const (
-	snapshotMagic = "CQCATLG1"
+	snapshotMagic       = "CQCATLG2"
+	oldestSnapshotMagic = "CQCATLG1"
 
 	frameHeader     = 1
 	frameHost       = 2
@@ -152,8 +154,8 @@ func (c *Catalog) read(f *frameReader) error {
 	if err := f.fill(magic); err != nil {
 		return err
 	}
-	if string(magic) != snapshotMagic {
-		return fmt.Errorf("it begins with %q, this program reads %q", magic, snapshotMagic)
+	if string(magic) != snapshotMagic && string(magic) != oldestSnapshotMagic {
+		return fmt.Errorf("it begins with %q, this program reads %q and %q", magic, snapshotMagic, oldestSnapshotMagic)
 	}
 	for {
 		kind, record, err := f.next()
@@ -189,21 +191,36 @@ func (c *Catalog) readRecord(kind byte, record []byte) error {
 		if err := rpc.Decode(record, q); err != nil {
 			return err
 		}
-		for _, slot := range q.Slots {
-			if int(slot) >= len(c.slotLoad) {
-				return fmt.Errorf("queue %d lives in slot %d, there are %d slots", q.ID, slot, len(c.slotLoad))
-			}
+		if err := c.checkSlots(q); err != nil {
+			return err
 		}
 		c.queues.ReplaceOrInsert(q)
 		c.addLoad(q.Slots, 1)
 		return nil
 	case frameTombstone:
-		return readInto(record, new(Tombstone), c.addTombstone)
+		t := new(Tombstone)
+		if err := rpc.Decode(record, t); err != nil {
+			return err
+		}
+		if err := c.checkSlots(t.Queue); err != nil { // it may be restored
+			return err
+		}
+		c.addTombstone(t)
+		return nil
 	case frameRequest:
 		return readInto(record, &request{result: new(Result)}, c.requests.add)
 	default:
 		return errors.New("unknown type")
 	}
+}
+
+func (c *Catalog) checkSlots(q *Queue) error {
+	for _, slot := range q.Slots {
+		if int(slot) >= len(c.slotLoad) {
+			return fmt.Errorf("queue %d lives in slot %d, there are %d slots", q.ID, slot, len(c.slotLoad))
+		}
+	}
+	return nil
 }
 
 // readInto decodes a record and hands it on.

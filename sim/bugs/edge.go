@@ -162,8 +162,8 @@ func edge() []Bug {
 				"any order.",
 			Edits: []Edit{{
 				File: "frontend/send.go",
-				Old:  "	if !record.FIFO {\n		partition := int(",
-				New:  "	if len(record.Slots) > 1 {\n		partition := int(",
+				Old:  "	if !record.FIFO && !exact {\n",
+				New:  "	if len(record.Slots) > 1 || !exact {\n",
 			}},
 			Rule: "fifo-order",
 			Also: []string{"sequence", "sequence-order", "dedup", "duplicate-send-fifo"},

@@ -62,8 +62,8 @@ func messages() []Bug {
 				"under the one that has it now.",
 			Edits: []Edit{{
 				File: "backend/queue/delete.go",
-				Old:  "	case p.settings.FIFO && (handle.Receive != m.receives || !m.hidden(p.advancedMs)):\n",
-				New:  "	case p.settings.FIFO && handle.Receive > m.receives:\n",
+				Old:  "	case p.settings.exact() && (handle.Receive != m.receives || !m.hidden(p.advancedMs)):\n",
+				New:  "	case p.settings.exact() && handle.Receive > m.receives:\n",
 			}},
 			Rule: "expired-handle-deletes",
 		},
@@ -155,12 +155,12 @@ func messages() []Bug {
 		},
 		{
 			Name: "deleted-queue-served-from-the-cache",
-			Says: "The partitions of a deleted queue stay, and forget that it was deleted. A frontend that has the queue's record in its " +
+			Says: "The partitions of a deleted queue stay, and are not told that it was deleted. A frontend that has the queue's record in its " +
 				"cache goes on handing out messages after DeleteQueue has returned.",
 			Edits: []Edit{{
-				File: "backend/queue/configure.go",
-				Old:  "	delete(m.partitions, id)\n	if !m.dropped(id) {\n",
-				New:  "	if m.partitions[id] == nil && !m.dropped(id) {\n",
+				File: "backend/queue/drop.go",
+				Old:  "	p.settings = keep.Settings\n	p.dropAtMs = m.nowMs + keep.KeepMs\n",
+				New:  "",
 			}},
 			Rule: "purged-returns",
 		},

@@ -1,0 +1,159 @@
+package frontend
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"chasqui/backend"
+	"chasqui/backend/queue"
+	"chasqui/metadata/catalog"
+
+	"github.com/stretchr/testify/require"
+)
+
+const gone = "Bad Request QueueDoesNotExist: The specified queue does not exist."
+
+// restore brings a queue of testAccount back, as an administrator does: through the catalog alone.
+func (w *world) restore(t *testing.T, name string) {
+	t.Helper()
+	w.change(t, &catalog.Command{Kind: catalog.KindRestoreQueue, Account: testAccount, Name: name})
+}
+
+func TestARestoredQueueHasItsMessages(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.frontend(t), w.frontend(t)
+	url := s.create("q", "ChasquiPartitions", "3", "VisibilityTimeout", "40")
+	for _, body := range []string{"a", "b", "c", "d"} {
+		s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": body})
+	}
+	held := other.receive(url, "MaxNumberOfMessages", 1)
+	require.Len(t, held, 1)
+	s.ok("DeleteQueue", document{"QueueUrl": url})
+	// The other frontend still has the queue in its cache.
+	require.Equal(t, gone, other.fails("SendMessage", document{"QueueUrl": url, "MessageBody": "e"}))
+	require.Equal(t, gone, s.fails("GetQueueUrl", document{"QueueName": "q"}))
+
+	w.restore(t, "q")
+	require.Equal(t, url, other.ok("GetQueueUrl", document{"QueueName": "q"})["QueueUrl"])
+	// In flight is what was, and a receipt handle from before the deletion still names its message.
+	other.ok("DeleteMessage", document{"QueueUrl": url, "ReceiptHandle": held[0]["ReceiptHandle"]})
+	var left []string
+	for range 3 {
+		left = append(left, bodies(s.receive(url))...)
+	}
+	require.ElementsMatch(t, []string{"a", "b", "c", "d"}, append(left, held[0]["Body"].(string)))
+	counts := s.ok("GetQueueAttributes", document{"QueueUrl": url, "AttributeNames": []string{"ApproximateNumberOfMessagesNotVisible", "VisibilityTimeout"}})
+	require.Equal(t, document{"ApproximateNumberOfMessagesNotVisible": "3", "VisibilityTimeout": "40"}, counts["Attributes"])
+}
+
+// TestAStaleFrontendUsesARestoredQueue has a frontend that has slept through a queue's deletion and restoration.
+func TestAStaleFrontendUsesARestoredQueue(t *testing.T) {
+	w := newWorld(t)
+	s, sleeper := w.frontend(t), w.frontend(t)
+	url := s.create("q")
+	sleeper.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+	s.ok("DeleteQueue", document{"QueueUrl": url})
+	w.restore(t, "q")
+	sleeper.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "b"})
+	require.Equal(t, []string{"a", "b"}, bodies(sleeper.receive(url)))
+}
+
+// TestALateDeletionDoesNoHarm: a frontend could not tell the partition of a deletion, answered 503, and its command
+// arrives after the queue was restored and used.
+func TestALateDeletionDoesNoHarm(t *testing.T) {
+	w := newWorld(t)
+	s := w.frontend(t)
+	url := s.create("q")
+	s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+	var late *queue.Command
+	w.refuse = func(_ uint16, c *queue.Command) error {
+		if c.Kind != queue.KindDrop {
+			return nil
+		}
+		late = c
+		return backend.ErrUnknownOutcome
+	}
+	require.Contains(t, s.fails("DeleteQueue", document{"QueueUrl": url}), "Service Unavailable")
+	w.refuse = nil
+	w.restore(t, "q")
+	slot := uint16(0)
+	result, err := w.execute(slot, late)
+	require.NoError(t, err)
+	require.Equal(t, queue.OK, result.Code, "nobody had told the partition of the restored queue")
+	s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "b"})
+	result, err = w.execute(slot, late)
+	require.NoError(t, err)
+	require.Equal(t, queue.StaleSettings, result.Code)
+	require.Equal(t, []string{"a", "b"}, bodies(s.receive(url)))
+}
+
+func TestALongPollEndsWithItsQueueWhichMayBeRestored(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.frontend(t), w.frontend(t)
+	url := s.create("q")
+	answers := make(chan string, 1)
+	w.host.Tasks.Go("poll", func(context.Context) {
+		answers <- other.fails("ReceiveMessage", document{"QueueUrl": url, "WaitTimeSeconds": 20})
+	})
+	require.Eventually(t, func() bool { return other.load.longPolls.Load() == 1 }, 10*time.Second, time.Millisecond)
+	s.ok("DeleteQueue", document{"QueueUrl": url})
+	select {
+	case answer := <-answers:
+		require.Equal(t, gone, answer)
+	case <-time.After(10 * time.Second):
+		t.Fatal("the poll outlived its queue")
+	}
+}
+
+func TestDeleteQueueIsSwitchedOff(t *testing.T) {
+	w := newWorld(t)
+	s := w.frontend(t, func(c *Config) { c.NoDeleteQueue = true })
+	url := s.create("q")
+	const refused = "Forbidden AccessDeniedException: DeleteQueue is switched off here (--no-delete-queue). " +
+		"An administrator deletes queues with: chasqui queue delete --admin"
+	require.Equal(t, refused, s.fails("DeleteQueue", document{"QueueUrl": url}))
+	s.ok("GetQueueUrl", document{"QueueName": "q"})
+	// An administrator's deletion goes past it.
+	record, err := w.DeleteQueue(t.Context(), testAccount, "q")
+	require.NoError(t, err)
+	require.NoError(t, s.EndQueue(t.Context(), record))
+	require.Equal(t, gone, s.fails("SendMessage", document{"QueueUrl": url, "MessageBody": "a"}))
+}
+
+func TestDeletionProtection(t *testing.T) {
+	s := newWorld(t).frontend(t)
+	url := s.create("q", "ChasquiDeletionProtection", "TRUE")
+	shown := s.ok("GetQueueAttributes", document{"QueueUrl": url, "AttributeNames": []string{"All"}})["Attributes"].(document)
+	require.Equal(t, "true", shown["ChasquiDeletionProtection"])
+	require.Equal(t, "Forbidden AccessDeniedException: The queue is protected against deletion. Set its attribute ChasquiDeletionProtection to "+
+		"false first, or let an administrator run: chasqui queue delete --admin --force", s.fails("DeleteQueue", document{"QueueUrl": url}))
+	s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+	s.ok("SetQueueAttributes", document{"QueueUrl": url, "Attributes": document{"ChasquiDeletionProtection": "false"}})
+	// A queue that differs in nothing from those of SQS shows nothing of ours, unless it is asked for.
+	shown = s.ok("GetQueueAttributes", document{"QueueUrl": url, "AttributeNames": []string{"All"}})["Attributes"].(document)
+	for name := range shown {
+		require.NotContains(t, name, ourPrefix)
+	}
+	shown = s.ok("GetQueueAttributes", document{"QueueUrl": url, "AttributeNames": []string{"ChasquiDeletionProtection", "ChasquiDelivery"}})["Attributes"].(document)
+	require.Equal(t, document{"ChasquiDeletionProtection": "false", "ChasquiDelivery": "atLeastOnce"}, shown)
+	s.ok("DeleteQueue", document{"QueueUrl": url})
+	require.Equal(t, "Bad Request InvalidAttributeValue: Invalid value for the parameter ChasquiDeletionProtection.",
+		s.fails("CreateQueue", document{"QueueName": "x", "Attributes": document{"ChasquiDeletionProtection": "yes"}}))
+}
+
+func TestAFinalDeletionDrops(t *testing.T) {
+	w := newWorld(t)
+	s := w.frontend(t)
+	url := s.create("q")
+	s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+	record, err := w.apply(&catalog.Command{Kind: catalog.KindDeleteQueue, Account: testAccount, Name: "q"})
+	require.NoError(t, err)
+	require.NoError(t, s.EndQueue(t.Context(), record))
+	for slot := range w.slots {
+		require.Zero(t, w.slots[slot].Totals().Messages)
+	}
+	w.refuse = func(uint16, *queue.Command) error { return errors.New("not to be asked") }
+	require.Equal(t, gone, s.fails("SendMessage", document{"QueueUrl": url, "MessageBody": "a"}))
+}
