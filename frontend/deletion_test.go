@@ -157,3 +157,52 @@ func TestAFinalDeletionDrops(t *testing.T) {
 	w.refuse = func(uint16, *queue.Command) error { return errors.New("not to be asked") }
 	require.Equal(t, gone, s.fails("SendMessage", document{"QueueUrl": url, "MessageBody": "a"}))
 }
+
+// A dead-letter queue that is deleted leaves its sources as they are. Restored, it takes their messages again.
+func TestRestoringAQueueWhoseDeadLetterQueueIsGone(t *testing.T) {
+	w := newWorld(t)
+	s := w.frontend(t)
+	dead := s.create("dead")
+	url := s.create("q", "RedrivePolicy", redriveTo("dead", 1))
+	s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+	sources := func() any { return s.ok("ListDeadLetterSourceQueues", document{"QueueUrl": dead})["queueUrls"] }
+	require.Equal(t, []any{url}, sources())
+	s.ok("DeleteQueue", document{"QueueUrl": url})
+	require.Empty(t, sources(), "a deleted queue is nobody's source")
+	s.ok("DeleteQueue", document{"QueueUrl": dead})
+
+	w.restore(t, "q")
+	require.Equal(t, redriveTo("dead", 1), s.attribute(url, "RedrivePolicy"))
+	require.Equal(t, []string{"a"}, bodies(s.receive(url, "VisibilityTimeout", 0)))
+	require.Empty(t, s.receive(url, "VisibilityTimeout", 0), "it is set aside")
+	require.NoError(t, w.move())
+	require.Equal(t, "1", s.attribute(url, "ApproximateNumberOfMessages"), "and comes back")
+	w.restore(t, "dead")
+	require.Equal(t, []any{url}, sources())
+	require.Empty(t, s.receive(url, "VisibilityTimeout", 0))
+	require.NoError(t, w.move())
+	require.Equal(t, []string{"a"}, bodies(s.receive(dead)))
+	require.Equal(t, "0", s.attribute(url, "ApproximateNumberOfMessages"))
+}
+
+// Guards, attributes of our own and deliveries, as an old client sees them.
+func TestGuardedDeletionInTheQueryProtocol(t *testing.T) {
+	w := newWorld(t)
+	s, guarded := w.frontend(t), w.frontend(t, func(c *Config) { c.NoDeleteQueue = true })
+	s.did("/", "CreateQueue", "QueueName", "q", "Attribute.1.Name", "ChasquiDeletionProtection", "Attribute.1.Value", "true",
+		"Attribute.2.Name", "ChasquiDelivery", "Attribute.2.Value", "atMostOnce")
+	path := "/" + testAccount + "/q"
+	require.Equal(t, "Forbidden AccessDenied: "+errNoDeleteQueue.message, guarded.refuses(path, "DeleteQueue"))
+	require.Contains(t, s.refuses(path, "DeleteQueue"), "Forbidden AccessDenied: The queue is protected against deletion.")
+	ours := s.did(path, "GetQueueAttributes", "AttributeName.1", "ChasquiDeletionProtection", "AttributeName.2", "ChasquiDelivery")
+	require.Equal(t, []string{"true", "atMostOnce"}, ours.all("Attribute", "Value"))
+	require.Equal(t, "Bad Request InvalidAttributeValue: Invalid value for the parameter ChasquiDelivery.",
+		s.refuses("/", "CreateQueue", "QueueName", "r", "Attribute.1.Name", "ChasquiDelivery", "Attribute.1.Value", "never"))
+	require.Contains(t, s.refuses(path, "SetQueueAttributes", "Attribute.Name", "ChasquiDelivery", "Attribute.Value", "exactlyOnce"),
+		"Bad Request InvalidAttributeValue: ")
+	s.did(path, "SendMessage", "MessageBody", "a")
+	require.Equal(t, "a", s.did(path, "ReceiveMessage", "VisibilityTimeout", "0").get(t, "Message", "Body"))
+	require.Nil(t, s.did(path, "ReceiveMessage").Children)
+	s.did(path, "SetQueueAttributes", "Attribute.Name", "ChasquiDeletionProtection", "Attribute.Value", "false")
+	require.Nil(t, s.did(path, "DeleteQueue"))
+}

@@ -13,6 +13,9 @@ import "fmt"
 //
 // A FIFO queue deduplicates, and refuses outdated handles, whatever its Delivery: there AtLeastOnce and ExactlyOnce are
 // the same, and AtMostOnce adds that a receive removes.
+//
+// Redrive has no effect on messages delivered at most once: none is there to be received again. Messages that move here from
+// another queue are told apart by their moves (redrive.go), not by deduplication IDs.
 type Delivery uint8
 
 // The deliveries. The numbers are part of the command and snapshot formats.

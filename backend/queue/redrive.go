@@ -24,7 +24,9 @@ import (
 // The slot's leader does 2 and 3 (leader/redrive.go), in the order of the numbers: it begins the next move when the target
 // has acknowledged the one before. So one number per origin is all that a target must remember, a new leader may begin
 // again with the first move that is not settled, and a transfer that an old leader sent and that arrives late is
-// recognised. If the target queue is gone, and any copy with it, a settle gives the message back instead.
+// recognised. If the target queue is gone, and any copy with it, a settle gives the message back instead. The one exception: a
+// target that is deleted just between 2 and 3, while the source's leader changes, and that is restored later, still has its
+// copy. Then the message is in both queues: twice rather than lost.
 
 // Redrive says when messages of a queue move to its dead-letter queue. The zero value is never.
 type Redrive struct {
@@ -37,7 +39,7 @@ type Redrive struct {
 }
 
 // Target names a queue that messages move to. A queue of the same name made later is as good: with the old one all
-// copies went.
+// copies went, or it is as rarely in both as said above.
 type Target struct{ Account, Name string }
 
 // move is one message set aside. Moves are ordered by number, which is the order in which they are made.

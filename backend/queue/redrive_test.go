@@ -14,6 +14,9 @@ type redriveRun struct {
 	source, target *Machine
 	nowMs          int64
 	sent           int
+	// version is the source's settings version, settings the rest of its settings.
+	version  uint64
+	settings Settings
 	// late are transfers that were sent, and may arrive again at any time.
 	late []Command
 }
@@ -26,19 +29,43 @@ var (
 const sourceARN = "arn:aws:sqs:r:1:source"
 
 func newRedriveRun(t require.TestingT, fifo bool, maxReceives uint32) *redriveRun {
-	r := &redriveRun{t: t, source: NewMachine(), target: NewMachine(), nowMs: 1_000_000}
+	return newDeliveryRun(t, fifo, maxReceives, AtLeastOnce)
+}
+
+// newDeliveryRun is newRedriveRun for queues of some delivery.
+func newDeliveryRun(t require.TestingT, fifo bool, maxReceives uint32, delivery Delivery) *redriveRun {
+	r := &redriveRun{t: t, source: NewMachine(), target: NewMachine(), nowMs: 1_000_000, version: 1}
 	redrive := Redrive{MaxReceives: maxReceives, Target: Target{Account: "1", Name: "target"}, SourceARN: sourceARN}
-	r.on(r.source, Command{Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: fifo, RetentionMs: MaxRetentionMs, Redrive: redrive}})
-	r.on(r.target, Command{Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: fifo, RetentionMs: MaxRetentionMs}})
+	r.settings = Settings{FIFO: fifo, RetentionMs: MaxRetentionMs, Delivery: delivery, Redrive: redrive}
+	r.on(r.source, Command{Kind: KindConfigure, Settings: r.settingsOf(1)})
+	r.on(r.target, Command{Kind: KindConfigure, Settings: &Settings{Version: 1, FIFO: fifo, RetentionMs: MaxRetentionMs, Delivery: delivery}})
 	return r
+}
+
+// settingsOf returns the source's settings with a version.
+func (r *redriveRun) settingsOf(version uint64) *Settings {
+	settings := r.settings
+	settings.Version = version
+	return &settings
+}
+
+// deleteSource deletes the source queue so that it can be restored; restoreSource does that.
+func (r *redriveRun) deleteSource() {
+	r.version++
+	r.on(r.source, Command{Kind: KindDrop, Keep: &Keep{Settings: *r.settingsOf(r.version), KeepMs: MaxKeepMs}})
+}
+
+func (r *redriveRun) restoreSource() {
+	r.version++
+	r.on(r.source, Command{Kind: KindConfigure, Settings: r.settingsOf(r.version)})
 }
 
 // on carries out a command, by way of its bytes, that must be OK.
 func (r *redriveRun) on(m *Machine, c Command) *Result {
-	if c.Partition = sourceID; m == r.target {
-		c.Partition = targetID
+	c.Partition, c.SettingsVersion = sourceID, r.version
+	if m == r.target {
+		c.Partition, c.SettingsVersion = targetID, 1
 	}
-	c.SettingsVersion = 1
 	result := m.Apply(r.nowMs, [][]byte{c.Encode()})[0].(*Result)
 	require.Equal(r.t, OK, result.Code, "%v", c.Kind)
 	return result
@@ -274,10 +301,11 @@ func TestTransferLimits(t *testing.T) {
 func TestExactlyOneCopy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		fifo := rapid.Bool().Draw(t, "fifo")
-		r := newRedriveRun(t, fifo, 1)
+		delivery := rapid.SampledFrom([]Delivery{AtLeastOnce, ExactlyOnce}).Draw(t, "delivery")
+		r := newDeliveryRun(t, fifo, 1, delivery)
 		settled := uint64(0) // what some carrier knows to have arrived
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
-			switch rapid.IntRange(0, 8).Draw(t, "step") {
+			switch rapid.IntRange(0, 9).Draw(t, "step") {
 			case 0, 1:
 				r.send(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "group"))
 			case 2, 3:
@@ -296,6 +324,13 @@ func TestExactlyOneCopy(t *testing.T) {
 				}
 			case 8:
 				r.source, r.target = restore(t, snapshotOf(t, r.source)), restore(t, snapshotOf(t, r.target))
+			case 9: // a queue that is deleted makes the moves that it had begun, and may be restored before they end
+				r.deleteSource()
+				if rapid.Bool().Draw(t, "moves end first") {
+					r.transferEverything()
+				}
+				r.source = restore(t, snapshotOf(t, r.source))
+				r.restoreSource()
 			}
 			r.checkCopies()
 		}
