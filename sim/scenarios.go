@@ -70,7 +70,7 @@ var namedScenarios = []NamedScenario{
 		}},
 	},
 	{
-		Name: "two-candidates", Says: "two hosts that cannot see each other ask the third for its vote at about the same time, again and again, and the third is restarted now and then",
+		Name: "two-candidates", Says: "the leader of a slot is restarted, and its two followers, which cannot see each other, ask it for its vote at about the same time",
 		faults: candidates(),
 	},
 	{
@@ -157,15 +157,18 @@ func away(second ...Fault) []Fault {
 	return append(faults, second...)
 }
 
-// candidates cuts two backend hosts off from each other, and makes the way to the third so long that their requests for
-// its vote meet there.
+// candidates kills the hosts that lead slots, one after the other, while their two followers, whose logs are equal, are cut
+// off from each other and far from the host that comes back: both ask it for its vote before it has heard who won.
 func candidates() []Fault {
-	faults := []Fault{
-		{At: 5 * time.Second, For: 25 * time.Second, Kind: Cut, On: []string{"backend-1"}, And: []string{"backend-2"}},
-		{At: 5 * time.Second, For: 25 * time.Second, Kind: Lag, On: []string{"backend-3"}, And: []string{"backend-1", "backend-2"}, Arg: 90},
-	}
-	for i := range 8 {
-		faults = append(faults, Fault{At: 7*time.Second + time.Duration(i)*2900*time.Millisecond, Kind: Kill, On: []string{"backend-3"}})
+	var faults []Fault
+	for i, leader := range []string{"backend-1", "backend-2"} {
+		followers := slices.DeleteFunc([]string{"backend-1", "backend-2", "backend-3"}, func(name string) bool { return name == leader })
+		at, lasts := 8*time.Second+time.Duration(i)*10*time.Second, 6*time.Second
+		faults = append(faults,
+			Fault{At: at, For: lasts, Kind: Cut, On: followers[:1], And: followers[1:]},
+			Fault{At: at, For: lasts, Kind: Lag, On: []string{leader}, And: followers, Arg: 90},
+			Fault{At: at, Kind: Kill, On: []string{leader}},
+		)
 	}
 	return faults
 }
