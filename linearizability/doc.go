@@ -112,7 +112,7 @@
 //   - porcupine-metadata: whether a queue exists and its attributes are registers (registers.go), with Options.StrictMetadata. SQS says
 //     that changes may take a minute to be seen; chasqui's catalog shows them at once.
 //   - undecided-windows: the search in a window is bounded, in steps and not in time, so that the verdict is reproducible. Where it is
-//     given up, the window counts as undecided, never as good; more than half a percent of them (and more than one) is a failure.
+//     given up, the window counts as undecided, never as good; more than a twentieth of them (and more than two) is a failure.
 //   - layers-disagree: porcupine finds no order for operations on a queue in which no rule finds anything: the rules have a gap there, or
 //     the model is wrong.
 //

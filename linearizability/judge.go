@@ -17,8 +17,9 @@ const (
 	LayersDisagree Rule = "layers-disagree"
 )
 
-// undecidedShare is one by the share of windows that porcupine may give up on: half a percent. One is always allowed.
-const undecidedShare = 200
+// undecidedShare is one by the share of a history's windows that porcupine may give up on: a twentieth, for a history may have
+// few. Two are always allowed. Over many histories it must be half a percent (cmd/sim judges a batch by that).
+const undecidedShare = 20
 
 // Judge judges a history by everything that needs nothing but the history: the rules of Check, then porcupine's models, then whether
 // the two agree. It is the one call for a history from anywhere: the simulator, or clients of a real cluster (see
@@ -58,7 +59,7 @@ func (c *checker) checkModels(windows []window) {
 			}
 		}
 	}
-	if given > 1+len(windows)/undecidedShare {
+	if given > 2+len(windows)/undecidedShare {
 		c.verdict.Found[UndecidedWindows]++
 		c.verdict.Violations = append(c.verdict.Violations, Violation{
 			Rule: UndecidedWindows, Operations: []int{},

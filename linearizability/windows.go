@@ -13,8 +13,9 @@ import (
 // and reads the answer. What a window consists of is in messagewindows.go and registerwindows.go.
 
 // stepsTriedMax bounds the search in one window, in applications of the model. It is a number of steps and not a time, so
-// that the same history always gives the same verdict. It takes some tens of milliseconds.
-const stepsTriedMax = 100_000
+// that the same history always gives the same verdict. It takes some tenths of a second, and few windows need it: where clocks
+// were set, many orders must be tried.
+const stepsTriedMax = 400_000
 
 // window is what porcupine judges at once.
 type window struct {

@@ -188,6 +188,18 @@ func (s *Summary) fault(kind FaultKind) *FaultTotal {
 // failures is the number of seeds that did not pass.
 func (s *Summary) failures() int { return s.Seeds - s.Verdicts[Pass] }
 
+// The share of windows that porcupine may give up on over a batch is half a percent; a batch of few windows is not judged by it.
+const (
+	undecidedShare   = 200
+	undecidedWindows = 1000
+)
+
+// TooUndecided tells whether porcupine gave up on too many windows for the batch to have shown what it should.
+func (s *Summary) TooUndecided() bool {
+	windows := s.Checked(linearizability.UndecidedWindows)
+	return windows >= undecidedWindows && s.Undecided*undecidedShare > windows
+}
+
 // Checked returns how often a rule of package linearizability had something to judge.
 func (s *Summary) Checked(rule linearizability.Rule) int {
 	i := slices.IndexFunc(s.Rules, func(c RuleCount) bool { return c.Rule == string(rule) })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chasqui/linearizability"
 	"chasqui/sim/bugs"
 )
 
@@ -213,4 +214,15 @@ func TestShrinkingKeepsWhatMatters(t *testing.T) {
 	best, err = k.shrink(s)
 	require.NoError(t, err)
 	require.Nil(t, best)
+}
+
+// TestABatchMustBeDecided says when porcupine gave up too often.
+func TestABatchMustBeDecided(t *testing.T) {
+	for _, c := range []struct {
+		undecided, windows int
+		too                bool
+	}{{0, 0, false}, {5, 1000, false}, {6, 1000, true}, {6, 999, false}, {100, 20_000, false}, {101, 20_000, true}} {
+		s := Summary{Undecided: c.undecided, Rules: []RuleCount{{Rule: string(linearizability.UndecidedWindows), Number: c.windows}}}
+		require.Equal(t, c.too, s.TooUndecided(), "%+v", c)
+	}
 }

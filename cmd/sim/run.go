@@ -84,6 +84,8 @@ func (c *runCommand) Run(cli *commands) error {
 		return &exitError{code: exitHarness}
 	case code != 0:
 		return &exitError{code: code}
+	case summary.TooUndecided():
+		return &exitError{exitSafety, "porcupine gave up on more than half a percent of the windows: the batch is not judged"}
 	}
 	return nil
 }
