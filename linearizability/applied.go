@@ -31,6 +31,7 @@ type appliedCommand struct {
 	settings       uint64       // configure, drop: their version
 	fifo, perGroup bool         // configure, drop
 	retention      int64        // configure, drop
+	delay          int64        // configure, drop: that of a FIFO queue
 	delivery       string       // configure, drop
 	keep           int64        // drop: for how long the queue can be restored; 0 is not at all
 	sends          []appliedMsg // send
@@ -122,13 +123,14 @@ func parseCommand(text string) (appliedCommand, error) {
 }
 
 // settingsParts is the number of parts of a queue's settings.
-const settingsParts = 6
+const settingsParts = 7
 
 func (c *appliedCommand) readSettings(r *appliedReader, p []string) {
 	c.settings, c.fifo, c.retention, c.perGroup, c.delivery = r.unsigned(p[0]), p[1] == "1", r.signed(p[2]), p[3] == "1", p[4]
 	if !slices.Contains([]string{deliveredAtLeastOnce, deliveredAtMostOnce, deliveredExactlyOnce}, c.delivery) {
 		r.fail("delivery %q is not known", c.delivery)
 	}
+	c.delay = r.signed(p[6])
 	if r.unsigned(p[5]) != 0 {
 		r.fail("a dead-letter queue after %s receives: moves between queues cannot be followed", p[5])
 	}

@@ -20,7 +20,7 @@ func (w *refWorld) apply(q *refQueue, kind, input, code, output string) {
 	if q.applied == 0 {
 		q.applied++
 		w.entries = append(w.entries, Applied{Group: "slot of " + q.name, Index: 1, AtMs: 0, Seen: w.now,
-			Commands: fmt.Sprintf("configure/1/0/0/0/0/0/1:%d:%d:0:at-least-once:0/ok/", fifo, q.retention/1e6)})
+			Commands: fmt.Sprintf("configure/1/0/0/0/0/0/1:%d:%d:0:at-least-once:0:0/ok/", fifo, q.retention/1e6)})
 	}
 	q.applied++
 	w.entries = append(w.entries, Applied{Group: "slot of " + q.name, Index: uint64(q.applied), AtMs: q.latest / 1e6, Seen: w.now,

@@ -153,12 +153,12 @@ func TestNaiveQueueKnowsSessions(t *testing.T) {
 		return Applied{Group: "slot-0", Index: index, AtMs: atMs, Seen: int64(index), Commands: commands}
 	}
 	log := []Applied{
-		entry(1, 1, "configure/7/0/0/0/0/0/1:0:1000000:0:at-least-once:0/ok/"),
+		entry(1, 1, "configure/7/0/0/0/0/0/1:0:1000000:0:at-least-once:0:0/ok/"),
 		entry(2, 2, "send/7/0/5/1/1/1/aa:::0/ok/aa:1:0:ok"),
 		entry(3, 3, "send/7/0/5/1/1/1/aa:::0/ok/aa:1:0:ok;receive/7/0/5/2/1/1/10:30000:/ok/aa:1:1"),
 		entry(4, 4, "receive/7/0/5/2/1/1/10:30000:/ok/aa:1:1;receive/7/0/5/3/3/1/10:30000:/ok/"),
 		entry(5, 5, "receive/7/0/5/2/3/1/10:30000:/stale-session/"),
-		entry(6, 6, "send/7/0/5/4/3/2/bb:::0/need-settings/;configure/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0/ok/;send/7/0/5/4/3/2/bb:::0/ok/bb:2:0:ok"),
+		entry(6, 6, "send/7/0/5/4/3/2/bb:::0/need-settings/;configure/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0/ok/;send/7/0/5/4/3/2/bb:::0/ok/bb:2:0:ok"),
 		entry(7, 7, "drop/7/0/5/5/3/0//ok/;send/7/0/5/6/3/2/cc:::0/queue-dropped/"),
 	}
 	require.Empty(t, Audit(log, nil).Violations)
@@ -202,7 +202,7 @@ func TestNaiveQueueKnowsDeliveries(t *testing.T) {
 		commands string
 	}
 	requireAudited(t, []string{
-		0: "1 configure/7/0/0/0/0/0/1:0:1000000:0:at-most-once:0/ok/",
+		0: "1 configure/7/0/0/0/0/0/1:0:1000000:0:at-most-once:0:0/ok/",
 		1: "2 send/7/0/0/0/0/1/aa::d:0+bb::d:0/ok/aa:1:0:ok+bb:2:0:ok",
 		2: "3 receive/7/0/5/1/1/1/1:0:/ok/aa:1:1",
 		3: "4 delete/7/0/0/0/0/1/1:1/ok/ok;visibility/7/0/0/0/0/1/1:1:1000/ok/not-in-flight",
@@ -214,7 +214,7 @@ func TestNaiveQueueKnowsDeliveries(t *testing.T) {
 		"still in flight": {3, "visibility/7/0/0/0/0/1/1:1:1000/ok/ok"},
 	})
 	requireAudited(t, []string{
-		0: "1 configure/8/0/0/0/0/0/1:0:1000000:0:exactly-once:0/ok/",
+		0: "1 configure/8/0/0/0/0/0/1:0:1000000:0:exactly-once:0:0/ok/",
 		1: "2 send/8/0/0/0/0/1/aa::d:0+bb::d:0/ok/aa:1:0:ok+aa:1:1:ok",
 		2: "3 receive/8/0/0/0/0/1/10:10:/ok/aa:1:1",
 		3: "14 receive/8/0/0/0/0/1/10:10:/ok/aa:1:2",
@@ -223,30 +223,47 @@ func TestNaiveQueueKnowsDeliveries(t *testing.T) {
 		"stored twice":               {1, "send/8/0/0/0/0/1/aa::d:0+bb::d:0/ok/aa:1:0:ok+bb:2:0:ok"},
 		"an expired handle deletes":  {4, "delete/8/0/0/0/0/1/1:1/ok/ok"},
 		"an expired handle changes":  {4, "visibility/8/0/0/0/0/1/1:1:0/ok/ok"},
-		"a delivery nobody knows":    {0, "configure/8/0/0/0/0/0/1:0:1000000:0:twice:0/ok/"},
-		"moves, which it cannot see": {0, "configure/8/0/0/0/0/0/1:0:1000000:0:exactly-once:3/ok/"},
+		"a delivery nobody knows":    {0, "configure/8/0/0/0/0/0/1:0:1000000:0:twice:0:0/ok/"},
+		"moves, which it cannot see": {0, "configure/8/0/0/0/0/0/1:0:1000000:0:exactly-once:3:0/ok/"},
 		"a move":                     {4, "settle/8/0/0/0/0/0//ok/"},
 	})
 }
 
 func TestNaiveQueueKnowsDeletions(t *testing.T) {
 	requireAudited(t, []string{
-		0: "1 configure/7/0/0/0/0/0/1:0:1000000:0:at-least-once:0/ok/",
+		0: "1 configure/7/0/0/0/0/0/1:0:1000000:0:at-least-once:0:0/ok/",
 		1: "2 send/7/0/0/0/0/1/aa:::0/ok/aa:1:0:ok",
-		2: "3 drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:5000/ok/;receive/7/0/0/0/0/1/10:0:/queue-dropped/",
-		3: "4 configure/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0/queue-dropped/;drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:5000/ok/",
-		4: "5 receive/7/0/0/0/0/3/10:0:/need-settings/;configure/7/0/0/0/0/0/3:0:1000000:0:at-least-once:0/ok/;receive/7/0/0/0/0/3/10:0:/ok/aa:1:1",
-		5: "6 drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:5000/stale-settings/;drop/7/0/0/0/0/0/4:0:1000000:0:at-least-once:0:5000/ok/",
-		6: "5006 configure/7/0/0/0/0/0/5:0:1000000:0:at-least-once:0/queue-dropped/",
+		2: "3 drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0:5000/ok/;receive/7/0/0/0/0/1/10:0:/queue-dropped/",
+		3: "4 configure/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0/queue-dropped/;drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0:5000/ok/",
+		4: "5 receive/7/0/0/0/0/3/10:0:/need-settings/;configure/7/0/0/0/0/0/3:0:1000000:0:at-least-once:0:0/ok/;receive/7/0/0/0/0/3/10:0:/ok/aa:1:1",
+		5: "6 drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0:5000/stale-settings/;drop/7/0/0/0/0/0/4:0:1000000:0:at-least-once:0:0:5000/ok/",
+		6: "5006 configure/7/0/0/0/0/0/5:0:1000000:0:at-least-once:0:0/queue-dropped/",
 	}, map[string]struct {
 		index    int
 		commands string
 	}{
-		"served though deleted":    {2, "drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:5000/ok/;receive/7/0/0/0/0/1/10:0:/ok/aa:1:1"},
-		"opened by old settings":   {3, "configure/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0/ok/"},
-		"restored without message": {4, "configure/7/0/0/0/0/0/3:0:1000000:0:at-least-once:0/ok/;receive/7/0/0/0/0/3/10:0:/ok/"},
-		"a late deletion counts":   {5, "drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:5000/ok/"},
-		"restored too late":        {6, "configure/7/0/0/0/0/0/5:0:1000000:0:at-least-once:0/ok/"},
+		"served though deleted":    {2, "drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0:5000/ok/;receive/7/0/0/0/0/1/10:0:/ok/aa:1:1"},
+		"opened by old settings":   {3, "configure/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0/ok/"},
+		"restored without message": {4, "configure/7/0/0/0/0/0/3:0:1000000:0:at-least-once:0:0/ok/;receive/7/0/0/0/0/3/10:0:/ok/"},
+		"a late deletion counts":   {5, "drop/7/0/0/0/0/0/2:0:1000000:0:at-least-once:0:0:5000/ok/"},
+		"restored too late":        {6, "configure/7/0/0/0/0/0/5:0:1000000:0:at-least-once:0:0/ok/"},
+	})
+}
+
+func TestNaiveQueueKnowsDelays(t *testing.T) {
+	requireAudited(t, []string{
+		0: "1 configure/7/0/0/0/0/0/1:1:1000000:0:exactly-once:0:50/ok/",
+		1: "2 send/7/0/0/0/0/1/aa:g:d:50/ok/aa:1:0:ok",
+		2: "3 configure/7/0/0/0/0/0/2:1:1000000:0:exactly-once:0:9/ok/;receive/7/0/0/0/0/2/10:0:/ok/",
+		3: "11 receive/7/0/0/0/0/2/10:100:/ok/aa:1:1",
+		4: "12 configure/7/0/0/0/0/0/3:1:1000000:0:exactly-once:0:0/ok/;receive/7/0/0/0/0/3/10:0:/ok/",
+	}, map[string]struct {
+		index    int
+		commands string
+	}{
+		"too early": {2, "configure/7/0/0/0/0/0/2:1:1000000:0:exactly-once:0:9/ok/;receive/7/0/0/0/0/2/10:0:/ok/aa:1:1"},
+		"too late":  {3, "receive/7/0/0/0/0/2/10:100:/ok/"},
+		"in flight": {4, "configure/7/0/0/0/0/0/3:1:1000000:0:exactly-once:0:0/ok/;receive/7/0/0/0/0/3/10:0:/ok/aa:1:2"},
 	})
 }
 

@@ -29,6 +29,7 @@ type naivePartition struct {
 	delivery       string
 	version        uint64
 	retention      int64
+	delay          int64 // of a FIFO queue
 	dropAtMs       int64 // of a deleted queue; 0 while it is not deleted
 	lastSeq        uint64
 	messages       []*naiveMsg // in order of seq
@@ -211,13 +212,19 @@ func (s *naiveSlot) close(c *appliedCommand) error {
 		return want(c.code, "stale-settings")
 	}
 	p.pass(s.nowMs)
-	p.set(c)
+	p.set(s.nowMs, c)
 	p.dropAtMs = s.nowMs + c.keep
 	return want(c.code, "ok")
 }
 
-// set gives the partition the settings of a command.
-func (p *naivePartition) set(c *appliedCommand) {
+// set gives the partition the settings of a command. A FIFO queue's delay counts for the messages that are delayed.
+func (p *naivePartition) set(nowMs int64, c *appliedCommand) {
+	for _, m := range p.messages {
+		if c.delay != p.delay && m.receive == 0 && m.visibleMs > nowMs {
+			m.visibleMs = m.sentMs + c.delay
+		}
+	}
+	p.delay = c.delay
 	p.version, p.retention, p.perGroup, p.delivery = c.settings, c.retention, c.perGroup, c.delivery
 }
 
@@ -237,7 +244,7 @@ func (s *naiveSlot) configure(c *appliedCommand) error {
 	case c.settings < p.version:
 		return want(c.code, "stale-settings")
 	case c.settings > p.version:
-		p.set(c)
+		p.set(s.nowMs, c)
 		p.dropAtMs = 0
 		p.pass(s.nowMs)
 	}

@@ -19,7 +19,7 @@ import (
 //	kind/queue/partition/session/seq/lowWater/settingsVersion/input/code/output
 //
 //	kind        input                             output
-//	configure   version:fifo:retentionMs:dedupPerGroup:delivery:maxReceives
+//	configure   version:fifo:retentionMs:dedupPerGroup:delivery:maxReceives:delayMs
 //	drop        nothing, or what configure has:keepMs
 //	send        id:group:dedupID:delayMs + ...    id:seq:duplicate:code + ...
 //	receive     max:visibilityMs:attemptID        id:seq:receive + ...
@@ -97,7 +97,8 @@ func appendSettings(b []byte, s *queue.Settings) []byte {
 	b = strconv.AppendInt(append(b, ':'), s.RetentionMs, 10)
 	b = appendBool(append(b, ':'), s.DedupPerGroup)
 	b = append(append(b, ':'), s.Delivery.String()...)
-	return strconv.AppendUint(append(b, ':'), uint64(s.Redrive.MaxReceives), 10)
+	b = strconv.AppendUint(append(b, ':'), uint64(s.Redrive.MaxReceives), 10)
+	return strconv.AppendInt(append(b, ':'), s.DelayMs, 10)
 }
 
 // appendOutput writes what a result has besides its code; it has at most one of the three.

@@ -28,11 +28,11 @@ func TestApplyLogSaysWhatWasDone(t *testing.T) {
 		_, line, _ := strings.Cut(out.String(), "msg=")
 		return line
 	}
-	settings := &queue.Settings{Version: 2, FIFO: true, RetentionMs: 60_000}
+	settings := &queue.Settings{Version: 2, FIFO: true, RetentionMs: 60_000, DelayMs: 7}
 	send := queue.Command{Kind: queue.KindSend, SettingsVersion: 2, Session: 9, Seq: 1, LowWater: 1, Sends: []queue.Send{
 		{MessageID: [16]byte{0xab, 15: 1}, Body: []byte("secret"), Group: "a b/c", DedupID: "d:1", DelayMs: 0},
 	}}
-	require.Equal(t, "applied group=slot-3 index=4 at=1000 commands=configure/7/1/0/0/0/0/2:1:60000:0:at-least-once:0/ok/;"+
+	require.Equal(t, "applied group=slot-3 index=4 at=1000 commands=configure/7/1/0/0/0/0/2:1:60000:0:at-least-once:0:7/ok/;"+
 		"send/7/1/9/1/1/2/ab000000000000000000000000000001:a%20b%2Fc:d%3A1:0/ok/ab000000000000000000000000000001:1:0:ok\n",
 		apply(4, 1000, queue.Command{Kind: queue.KindConfigure, Settings: settings}, send))
 	require.Equal(t, "applied group=slot-3 index=5 at=1001 commands=receive/7/1/0/0/0/2/10:5000:try/ok/ab000000000000000000000000000001:1:1\n",
@@ -45,8 +45,8 @@ func TestApplyLogSaysWhatWasDone(t *testing.T) {
 	require.Equal(t, "applied group=slot-3 index=7 at=1003 commands=purge/7/1/0/0/0/1//stale-settings/;drop/7/1/0/0/0/0//ok/\n",
 		apply(7, 1003, queue.Command{Kind: queue.KindPurge, SettingsVersion: 1}, queue.Command{Kind: queue.KindDrop}))
 	partition.Partition = 2
-	require.Equal(t, "applied group=slot-3 index=8 at=1004 commands=configure/7/2/0/0/0/0/3:0:60000:0:at-most-once:5/ok/;"+
-		"settle/7/2/0/0/0/0//ok/;drop/7/2/0/0/0/0/4:0:60000:0:exactly-once:0:9000/ok/\n",
+	require.Equal(t, "applied group=slot-3 index=8 at=1004 commands=configure/7/2/0/0/0/0/3:0:60000:0:at-most-once:5:0/ok/;"+
+		"settle/7/2/0/0/0/0//ok/;drop/7/2/0/0/0/0/4:0:60000:0:exactly-once:0:0:9000/ok/\n",
 		apply(8, 1004,
 			queue.Command{Kind: queue.KindConfigure, Settings: &queue.Settings{Version: 3, RetentionMs: 60_000, Delivery: queue.AtMostOnce,
 				Redrive: queue.Redrive{MaxReceives: 5, Target: queue.Target{Account: "1", Name: "dead"}, SourceARN: "arn"}}},

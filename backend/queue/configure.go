@@ -23,14 +23,19 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 	case settings.FIFO != p.settings.FIFO:
 		return &Result{Code: BadCommand}
 	}
+	p.dropAtMs = 0 // newer than the deletion: the queue was restored
+	p.adopt(settings)
+	return &Result{}
+}
+
+// adopt gives the partition other settings, and its messages what they have of them.
+func (p *partition) adopt(settings Settings) {
 	delayChanges := settings.DelayMs != p.settings.DelayMs
 	p.settings = settings
-	p.dropAtMs = 0 // newer than the deletion: the queue was restored
 	p.expireMessages()
 	if delayChanges {
 		p.delayAnew()
 	}
-	return &Result{}
 }
 
 // delayAnew gives the delayed messages of a FIFO queue the queue's delay, counted from their send. A standard queue's

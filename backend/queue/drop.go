@@ -56,7 +56,7 @@ func (m *Machine) close(id PartitionID, keep *Keep) *Result {
 		return &Result{Code: BadCommand}
 	}
 	p.advance(m.nowMs)
-	p.settings = keep.Settings
+	p.adopt(keep.Settings)
 	p.dropAtMs = m.nowMs + keep.KeepMs
 	p.noteClosed()
 	return &Result{}

@@ -159,7 +159,7 @@ func messages() []Bug {
 				"cache goes on handing out messages after DeleteQueue has returned.",
 			Edits: []Edit{{
 				File: "backend/queue/drop.go",
-				Old:  "	p.settings = keep.Settings\n	p.dropAtMs = m.nowMs + keep.KeepMs\n",
+				Old:  "	p.adopt(keep.Settings)\n	p.dropAtMs = m.nowMs + keep.KeepMs\n",
 				New:  "",
 			}},
 			Rule: "purged-returns",
