@@ -158,6 +158,7 @@ type testHost struct {
 	t       *testing.T
 	id      string
 	dir     string
+	disk    node.Disk // instead of dir
 	cluster *testCluster
 	address atomic.Value // string
 	network *cutNetwork
@@ -189,6 +190,15 @@ func testConfig() Config {
 }
 
 func newTestCluster(t *testing.T, size int, cfg Config) *testCluster {
+	c := layTestCluster(t, size, cfg)
+	for _, h := range c.hosts {
+		h.start()
+	}
+	return c
+}
+
+// layTestCluster is newTestCluster whose hosts are not started.
+func layTestCluster(t *testing.T, size int, cfg Config) *testCluster {
 	c := &testCluster{cfg: cfg}
 	for i := range size {
 		h := &testHost{t: t, id: fmt.Sprintf("host-%d", i), dir: t.TempDir(), cluster: c}
@@ -196,15 +206,15 @@ func newTestCluster(t *testing.T, size int, cfg Config) *testCluster {
 		c.hosts = append(c.hosts, h)
 		c.cfg.Members = append(c.cfg.Members, Member{ID: h.id})
 	}
-	for _, h := range c.hosts {
-		h.start()
-	}
 	return c
 }
 
 func (h *testHost) start() {
 	h.t.Helper()
 	host := nodetest.RealHostIn(h.t, h.id, h.dir)
+	if h.disk != nil {
+		host.Disk = h.disk
+	}
 	h.network = &cutNetwork{Network: host.Network, conns: make(map[net.Conn]bool)}
 	host.Network = h.network
 	host.Log = slog.New(slog.NewMultiHandler(host.Log.Handler(), slog.NewJSONHandler(&h.lines, nil)))

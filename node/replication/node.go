@@ -128,22 +128,23 @@ var errNoSuchGroup = &rpc.RemoteError{Code: rpc.CodeNotFound, Message: "this hos
 
 // receive decodes the group, hands the command to its raft and waits for the answer. Nothing is done for a caller
 // whose deadline has passed.
-func (n *Node) receive(call *rpc.Call, decode func(*decoder) (any, error)) (any, error) {
+func (n *Node) receive(call *rpc.Call, decode func(*decoder) (any, error)) (any, *Replica, error) {
 	d := &decoder{b: call.Body()}
 	group := d.u32()
 	command, err := decode(d)
 	if err != nil {
-		return nil, &rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()}
+		return nil, nil, &rpc.RemoteError{Code: rpc.CodeBadRequest, Message: err.Error()}
 	}
 	replica, err := n.replica(group)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in := replica.current()
 	if in == nil {
-		return nil, errDelivery
+		return nil, nil, errDelivery
 	}
-	return in.transport.deliver(call.Context(), raft.RPC{Command: command})
+	answer, err := in.transport.deliver(call.Context(), raft.RPC{Command: command})
+	return answer, replica, err
 }
 
 func (n *Node) replica(group uint32) (*Replica, error) {
@@ -174,19 +175,31 @@ func (n *Node) refusesVote(call *rpc.Call) bool {
 }
 
 func (n *Node) handleAppend(call *rpc.Call) {
-	resp, err := n.receive(call, func(d *decoder) (any, error) { return decodeAppendRequest(d) })
+	var req *raft.AppendEntriesRequest
+	answer, replica, err := n.receive(call, func(d *decoder) (any, error) {
+		var err error
+		req, err = decodeAppendRequest(d)
+		return req, err
+	})
 	if err != nil {
 		call.Fail(err)
 		return
 	}
-	call.Reply(encodeAppendResponse(resp.(*raft.AppendEntriesResponse)))
+	resp := answer.(*raft.AppendEntriesResponse)
+	if acknowledges(req, resp) {
+		if err := waitDurable(replica.logs.newest()); err != nil {
+			call.Fail(err)
+			return
+		}
+	}
+	call.Reply(encodeAppendResponse(resp))
 }
 
 func (n *Node) handleVote(call *rpc.Call) {
 	if n.refusesVote(call) {
 		return
 	}
-	resp, err := n.receive(call, func(d *decoder) (any, error) {
+	resp, _, err := n.receive(call, func(d *decoder) (any, error) {
 		v, err := decodeVoteRequest(d)
 		return &raft.RequestVoteRequest{
 			RPCHeader: v.header, Term: v.term, LastLogIndex: v.lastIndex,
@@ -205,7 +218,7 @@ func (n *Node) handlePreVote(call *rpc.Call) {
 	if n.refusesVote(call) {
 		return
 	}
-	resp, err := n.receive(call, func(d *decoder) (any, error) {
+	resp, _, err := n.receive(call, func(d *decoder) (any, error) {
 		v, err := decodeVoteRequest(d)
 		return &raft.RequestPreVoteRequest{
 			RPCHeader: v.header, Term: v.term, LastLogIndex: v.lastIndex, LastLogTerm: v.lastTerm,

@@ -251,6 +251,9 @@ func (r *Replica) endRejoin() {
 	}
 	done, err := r.caughtUp()
 	if err == nil && done {
+		err = r.logs.flush() // it vouches for what it has caught up with
+	}
+	if err == nil && done {
 		err = r.removeMark()
 	}
 	if err != nil {
@@ -273,7 +276,7 @@ func (r *Replica) caughtUp() (bool, error) {
 	if r.mark.index > 0 && committed >= r.mark.index {
 		return true, nil
 	}
-	entry, err := r.group.Get(committed)
+	entry, err := r.logs.get(committed)
 	if err == nil {
 		return entry.Term > r.mark.heardTerm, nil
 	}

@@ -52,9 +52,10 @@ func startReplica(n *Node, cfg Config, machine StateMachine, snapshots *snapshot
 	group := n.journal.Group(cfg.GroupID)
 	r := &Replica{
 		node: n, cfg: cfg, fsm: &fsm{name: cfg.Name, machine: machine, audit: cfg.Audit}, group: group,
-		logs:   &logStore{group: group, oldestSnapshot: snapshots.OldestIndex},
+		logs:   &logStore{group: group, oldestSnapshot: snapshots.OldestIndex, gated: len(cfg.Members) > 1},
 		stable: &stableStore{group: group, fail: n.host.Fail}, snapshots: snapshots, tasks: n.host.Tasks.Group(), asking: n.host.Tasks.Group(),
 	}
+	snapshots.flushLog = r.logs.flush
 	r.batcher = newBatcher(r)
 	r.digests = newDigests(r)
 	r.fsm.takeDigest = r.digests.take
@@ -113,18 +114,18 @@ func (r *Replica) bootstrap() error {
 			Suffrage: raft.Voter, ID: raft.ServerID(m.ID), Address: raft.ServerAddress(m.ID),
 		})
 	}
-	t := newTransport(r.node, &r.cfg)
+	t := newTransport(r.node, &r.cfg, r.logs)
 	if err := raft.BootstrapCluster(r.raftConfig(), r.logs, r.stable, r.snapshots, t, configuration); err != nil {
 		return fmt.Errorf("form %s: %w", r.cfg.Name, err)
 	}
-	return nil
+	return r.logs.flush()
 }
 
 // slowStartFactor stretches the first election timeout of hosts that are not preferred as leader.
 const slowStartFactor = 3
 
 func (r *Replica) newInstance(slowStart bool) (*instance, error) {
-	t := newTransport(r.node, &r.cfg)
+	t := newTransport(r.node, &r.cfg, r.logs)
 	t.mayCampaign = func() bool { return r.memory.Load() == remembersAll }
 	conf := r.raftConfig()
 	if slowStart {

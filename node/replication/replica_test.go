@@ -237,7 +237,7 @@ func TestACutLeaderAnswersUnknownAndNotDone(t *testing.T) {
 func TestTransportAvoidsTheTraps(t *testing.T) {
 	cfg := testConfig()
 	cfg.HostID, cfg.Members = "a", []Member{{ID: "a"}}
-	tr := newTransport(nil, &cfg)
+	tr := newTransport(nil, &cfg, nil)
 	tr.SetHeartbeatHandler(func(raft.RPC) { t.Error("a heartbeat took the fast path") })
 	answered := make(chan struct{})
 	go func() {
@@ -267,7 +267,7 @@ func TestAnAppendToASilentPeerEnds(t *testing.T) {
 	cfg := testConfig()
 	cfg.HostID, cfg.Members = "a", []Member{{ID: "a"}, {ID: "b", Address: silent.Addr().String()}}
 	cfg.HeartbeatTimeout, cfg.AppendTimeout = 20*time.Millisecond, 40*time.Millisecond
-	tr := newTransport(&Node{host: host, client: client}, &cfg)
+	tr := newTransport(&Node{host: host, client: client}, &cfg, &logStore{})
 	for _, request := range []*raft.AppendEntriesRequest{{}, {Entries: []*raft.Log{{Index: 1, Term: 1}}}} {
 		ended := make(chan error, 1)
 		go func() { ended <- tr.AppendEntries("b", "b", request, &raft.AppendEntriesResponse{}) }()

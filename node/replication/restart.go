@@ -6,7 +6,7 @@ package replication
 
 // installBegins tells whether the log reaches as far as the snapshot that is about to be installed.
 func (r *Replica) installBegins(snapshotIndex uint64) (mustRestart bool) {
-	return r.group.LastIndex() >= snapshotIndex
+	return r.logs.last() >= snapshotIndex
 }
 
 // restart replaces the running raft by one that reads its state from disk.

@@ -36,7 +36,9 @@ type snapshotStore struct {
 	dir    string
 	pace   *pace
 	closed chan struct{} // closed by abandon
-	close  sync.Once
+	// flushLog, if set, makes the log durable: a crash must not leave a snapshot and a log that ends before it.
+	flushLog func() error
+	close    sync.Once
 
 	mu         sync.Mutex // guards the fields below
 	oldest     uint64     // index of the oldest snapshot kept
@@ -135,6 +137,11 @@ func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	configurationIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
 	if version != 1 {
 		return nil, fmt.Errorf("snapshot version %d is not supported", version)
+	}
+	if s.flushLog != nil {
+		if err := s.flushLog(); err != nil {
+			return nil, fmt.Errorf("store the log before a snapshot: %w", err)
+		}
 	}
 	id := fmt.Sprintf("%020d-%020d-%x%s", index, term, s.host.Random.Uint64(), snapshotSuffix)
 	file, err := s.host.Disk.Create(path.Join(s.dir, id+temporarySuffix))

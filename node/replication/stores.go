@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -11,28 +12,65 @@ import (
 	"chasqui/node/wal"
 )
 
-// logStore lets raft keep its log in a group of the journal.
+// logStore lets raft keep its log in a group of the journal. Its methods may be called concurrently, but what changes the
+// log comes from one goroutine at a time.
+//
+// raft replicates an entry only once StoreLogs has returned. So that a leader's disk and its followers' work at the same
+// time, a gated store hands entries to the journal and does not wait (gate.go says why nothing is lost by that). Until
+// they are durable, readers get them from here.
 type logStore struct {
 	group *wal.Group
 	// oldestSnapshot returns the index of the oldest snapshot kept, 0 without one. Entries behind it are not needed
 	// even if every newer snapshot turns out unreadable (hashicorp/raft #85: without them the host could not start).
 	oldestSnapshot func() uint64
+	// gated says that whoever acknowledges an entry waits for it to be durable first.
+	gated bool
+
+	mu      sync.RWMutex // guards pending
+	pending []unstored   // oldest first; each follows the one before, and the first what is durable
 }
+
+// unstored are entries that the journal has taken and that may not be durable yet.
+type unstored struct {
+	entries []wal.Entry
+	append  *wal.Pending
+}
+
+func (u *unstored) first() uint64 { return u.entries[0].Index }
+func (u *unstored) last() uint64  { return u.entries[len(u.entries)-1].Index }
 
 var (
 	_ raft.LogStore          = (*logStore)(nil)
 	_ raft.MonotonicLogStore = (*logStore)(nil)
 )
 
-func (s *logStore) FirstIndex() (uint64, error) { return s.group.FirstIndex(), nil }
-func (s *logStore) LastIndex() (uint64, error)  { return s.group.LastIndex(), nil }
+func (s *logStore) FirstIndex() (uint64, error) {
+	s.mu.RLock() // what is durable meanwhile stays pending too, so that one of the two has it
+	defer s.mu.RUnlock()
+	if first := s.group.FirstIndex(); first > 0 || len(s.pending) == 0 {
+		return first, nil
+	}
+	return s.pending[0].first(), nil
+}
+
+func (s *logStore) LastIndex() (uint64, error) { return s.last(), nil }
+
+// last returns the index of the last entry, durable or not; 0 when there is none.
+func (s *logStore) last() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if n := len(s.pending); n > 0 {
+		return s.pending[n-1].last()
+	}
+	return s.group.LastIndex()
+}
 
 // IsMonotonic makes raft empty the log when a snapshot is installed, instead of leaving a gap or, worse, an entry at
 // the snapshot's index that conflicts with it (hashicorp/raft #697).
 func (s *logStore) IsMonotonic() bool { return true }
 
 func (s *logStore) GetLog(index uint64, log *raft.Log) error {
-	entry, err := s.group.Get(index)
+	entry, err := s.get(index)
 	if errors.Is(err, wal.ErrNotFound) {
 		return raft.ErrLogNotFound
 	}
@@ -44,9 +82,28 @@ func (s *logStore) GetLog(index uint64, log *raft.Log) error {
 	return nil
 }
 
+// get returns an entry, durable or not. Errors are those of wal.Group.Get.
+func (s *logStore) get(index uint64) (wal.Entry, error) {
+	if entry, ok := s.getPending(index); ok {
+		return entry, nil
+	}
+	return s.group.Get(index)
+}
+
+func (s *logStore) getPending(index uint64) (wal.Entry, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i := range s.pending {
+		if u := &s.pending[i]; index >= u.first() && index <= u.last() {
+			return u.entries[index-u.first()], true
+		}
+	}
+	return wal.Entry{}, false
+}
+
 func (s *logStore) StoreLog(log *raft.Log) error { return s.StoreLogs([]*raft.Log{log}) }
 
-// StoreLogs is durable on return.
+// StoreLogs is durable on return, unless the store is gated.
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	entries := make([]wal.Entry, len(logs))
 	for i, l := range logs {
@@ -57,12 +114,61 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 			Index: l.Index, Term: l.Term, Kind: uint8(l.Type), AppendedAt: unixNano(l.AppendedAt), Data: l.Data,
 		}
 	}
-	return s.group.Append(entries)
+	if !s.gated {
+		return s.group.Append(entries)
+	}
+	pending, err := s.group.AppendAsync(entries)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetDurableLocked()
+	if pending != nil {
+		s.pending = append(s.pending, unstored{entries, pending})
+	}
+	return nil
+}
+
+// forgetDurableLocked leaves to the journal what readers find there by now.
+func (s *logStore) forgetDurableLocked() {
+	n := 0
+	for n < len(s.pending) && s.pending[n].append.Durable() {
+		n++
+	}
+	s.pending = slices.Delete(s.pending, 0, n)
+}
+
+// newest returns the last append that may not be durable, nil if there is none. When it is durable, so is every entry
+// that the store holds at the time of the call.
+func (s *logStore) newest() *wal.Pending {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if n := len(s.pending); n > 0 {
+		return s.pending[n-1].append
+	}
+	return nil
+}
+
+// flush waits until every entry that the store holds is durable.
+func (s *logStore) flush() error {
+	if newest := s.newest(); newest != nil {
+		return newest.Wait()
+	}
+	return nil
 }
 
 // DeleteRange removes a prefix (compaction after a snapshot), a suffix (entries that conflict with the leader's) or
 // everything (after a snapshot was installed). raft asks for nothing else.
 func (s *logStore) DeleteRange(lo, hi uint64) error {
+	if hi >= s.last() { // entries that are not durable may be among them
+		if err := s.flush(); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.forgetDurableLocked()
+		s.mu.Unlock()
+	}
 	first, last := s.group.FirstIndex(), s.group.LastIndex()
 	switch {
 	case last == 0 || hi < first || lo > last:

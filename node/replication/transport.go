@@ -18,6 +18,7 @@ import (
 type transport struct {
 	node     *Node
 	cfg      *Config
+	logs     *logStore // this host's log of the group
 	consumer chan raft.RPC
 	done     chan struct{}
 	close    sync.Once
@@ -41,9 +42,9 @@ var (
 	_ raft.WithClose   = (*transport)(nil)
 )
 
-func newTransport(n *Node, cfg *Config) *transport {
+func newTransport(n *Node, cfg *Config, logs *logStore) *transport {
 	return &transport{
-		node: n, cfg: cfg, consumer: make(chan raft.RPC), done: make(chan struct{}), peers: make(map[string]peerProgress),
+		node: n, cfg: cfg, logs: logs, consumer: make(chan raft.RPC), done: make(chan struct{}), peers: make(map[string]peerProgress),
 	}
 }
 
@@ -69,9 +70,11 @@ func (t *transport) TimeoutNow(raft.ServerID, raft.ServerAddress, *raft.TimeoutN
 }
 
 // AppendEntries sends entries or a heartbeat and waits, never without bound: raft itself sets no deadline, and a
-// stuck call would end replication to that peer.
+// stuck call would end replication to that peer. raft does not hear that a follower has stored entries before this host
+// has (gate.go).
 func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	t.announce(req.Term)
+	own := t.logs.newest() // the entries of the request are no newer
 	timeout := t.cfg.AppendTimeout
 	if len(req.Entries) == 0 {
 		timeout = 2 * t.cfg.HeartbeatTimeout
@@ -82,6 +85,11 @@ func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *r
 	}
 	if err := decodeAppendResponse(body, resp); err != nil {
 		return fmt.Errorf("answer of %s to an append: %w", id, err)
+	}
+	if acknowledges(req, resp) {
+		if err := waitDurable(own); err != nil {
+			return err
+		}
 	}
 	t.note(string(id), req, resp)
 	return nil

@@ -205,6 +205,7 @@ func (w *writer) flushLazy() error {
 		return err
 	}
 	w.publish()
+	w.journal.room.settle(0, w.free())
 	w.freeSegments()
 	return nil
 }

@@ -48,6 +48,9 @@ type Config struct {
 	FrameBytes int
 	// QueueDepth is how many callers may wait for the writer before the next one blocks. Default 1024.
 	QueueDepth int
+	// PromisedBytes bounds what AppendAsync leaves on its way to the disk; beyond it AppendAsync waits. Default 8 MiB.
+	// 0 makes it wait always.
+	PromisedBytes int64
 	// SlowWrite is the duration of one write or sync above which a warning is logged. Default 500 ms.
 	SlowWrite time.Duration
 	// WriteDeadline is the duration of one write or sync above which the disk counts as hung and the host is ended
@@ -69,6 +72,7 @@ func DefaultConfig() Config {
 		CacheBytes:     32 << 20,
 		FrameBytes:     4 << 20,
 		QueueDepth:     1024,
+		PromisedBytes:  8 << 20,
 		SlowWrite:      500 * time.Millisecond,
 		WriteDeadline:  3 * time.Second,
 		IdleDelay:      50 * time.Millisecond,
@@ -91,6 +95,9 @@ func (c Config) Validate() error {
 	}
 	if c.FrameBytes < blockBytes || c.QueueDepth < 1 {
 		return fmt.Errorf("frame size %d, queue depth %d: want at least %d and 1", c.FrameBytes, c.QueueDepth, blockBytes)
+	}
+	if c.PromisedBytes < 0 {
+		return fmt.Errorf("promised bytes %d: want at least 0", c.PromisedBytes)
 	}
 	if c.SlowWrite <= 0 || c.WriteDeadline <= 0 || c.IdleDelay <= 0 {
 		return errors.New("slow write, write deadline and idle delay must be above zero")

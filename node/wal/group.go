@@ -45,9 +45,54 @@ func (g *Group) ID() uint32 { return g.id }
 // segment (ErrTooLarge). Entries that together exceed Config.FrameBytes take several writes, so that an error, like a
 // crash, may leave a first part of them stored.
 func (g *Group) Append(entries []Entry) error {
-	if len(entries) == 0 {
-		return nil
+	if err := g.check(entries); err != nil || len(entries) == 0 {
+		return err
 	}
+	return g.journal.submit(&request{kind: kindEntry, group: g.id, entries: entries})
+}
+
+// AppendAsync is Append that does not wait for the disk if it need not: if the entries fit into the current segment,
+// beside all else that was handed in, nothing but a failure of the disk can keep them from being stored, which ends
+// the host. Nothing is durable before Wait of what it returns has answered; a crash before that may leave none of the
+// entries, or a first part of them. Readers see the entries only when they are durable. Where there is no such room, or
+// Config.PromisedBytes are on their way, it waits as Append does and returns nil.
+//
+// Requests are stored in the order in which they were handed in: when one is durable, so are those before it.
+func (g *Group) AppendAsync(entries []Entry) (*Pending, error) {
+	if err := g.check(entries); err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	r := &request{kind: kindEntry, group: g.id, entries: entries}
+	if err := g.journal.hand(r, true); err != nil {
+		return nil, err
+	}
+	if !r.promised {
+		return nil, g.journal.await(r)
+	}
+	return &Pending{journal: g.journal, request: r}, nil
+}
+
+// Pending is an append on its way to the disk. Its methods may be called concurrently.
+type Pending struct {
+	journal *Journal
+	request *request
+}
+
+// Wait returns when the entries are durable, or the error that has ended the host or closed the journal.
+func (p *Pending) Wait() error { return p.journal.await(p.request) }
+
+// Durable tells whether Wait would return nil at once.
+func (p *Pending) Durable() bool {
+	select {
+	case <-p.request.answered:
+		return p.request.err == nil
+	default:
+		return false
+	}
+}
+
+// check refuses entries that no state of the journal could take.
+func (g *Group) check(entries []Entry) error {
 	for i := range entries {
 		if want := entries[0].Index + uint64(i); entries[i].Index != want || want == 0 {
 			return fmt.Errorf("append to group %d: %w: entry %d, want %d", g.id, ErrNotContiguous, entries[i].Index, want)
@@ -56,7 +101,7 @@ func (g *Group) Append(entries []Entry) error {
 			return fmt.Errorf("append to group %d: %w: entry %d has %d bytes, limit %d", g.id, ErrTooLarge, entries[i].Index, size, limit)
 		}
 	}
-	return g.journal.submit(&request{kind: kindEntry, group: g.id, entries: entries})
+	return nil
 }
 
 // Get returns an entry. Its Data must not be modified. ErrNotFound means that the group does not hold it; a

@@ -30,6 +30,9 @@ type Journal struct {
 	close   sync.Once
 	closed  error // of Close; written once inside close
 
+	handing sync.Mutex // held while a request is counted in room and put into queue
+	room    room
+
 	poisonMu sync.Mutex // guards the fields below
 	failing  bool       // poison is under way or done
 	cause    error      // set when it is done
@@ -82,6 +85,7 @@ func Open(host node.Host, dir string, cfg Config) (*Journal, error) {
 		dead:    make(chan struct{}),
 		stopped: make(chan struct{}),
 		index:   newIndex(cfg.CacheBytes),
+		room:    room{promisesMax: cfg.PromisedBytes},
 		files:   map[uint64]*segment{},
 	}
 	if err := j.start(); err != nil {

@@ -167,7 +167,7 @@ func randomStep(rng *rand.Rand, m *modelGroup) step {
 		}
 		entries := entriesFrom(rng, next, 1+rng.IntN(8), 1+rng.IntN(12<<10))
 		return step{name: "append", entries: entries,
-			run:    func(g *Group) error { return g.Append(entries) },
+			run:    appendEither(entries, rng.IntN(2) == 0),
 			change: func(m *modelGroup) { m.append(entries) }}
 	case n < 14:
 		state := HardState{Term: rng.Uint64N(100), VoteTerm: rng.Uint64N(100), VotedFor: []byte(fmt.Sprint("host-", rng.IntN(5)))}
@@ -188,6 +188,20 @@ func randomStep(rng *rand.Rand, m *modelGroup) step {
 		return step{name: "reset",
 			run:    func(g *Group) error { return g.Reset() },
 			change: func(m *modelGroup) { m.entries, m.first = nil, 0 }}
+	}
+}
+
+// appendEither appends in one of the two ways, and returns when the entries are durable.
+func appendEither(entries []Entry, async bool) func(*Group) error {
+	if !async {
+		return func(g *Group) error { return g.Append(entries) }
+	}
+	return func(g *Group) error {
+		pending, err := g.AppendAsync(entries)
+		if err != nil || pending == nil {
+			return err
+		}
+		return pending.Wait()
 	}
 }
 

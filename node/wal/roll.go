@@ -120,6 +120,9 @@ func (w *writer) addRelocations() {
 			j.host.Log.Error("an entry cannot be copied out of the oldest segment", "group", id.group, "index", id.index, "error", err)
 			continue
 		}
+		if len(w.frame.buffer)+recordHeaderBytes+len(e.Data)+int(j.room.unsettled()) > w.frame.room {
+			return // the room is promised to others; a later frame has more, or the next segment
+		}
 		if !w.addRecord(record{
 			kind: kindRelocated, entryKind: e.Kind, group: id.group, index: e.Index, term: e.Term, appendedAt: e.AppendedAt, data: e.Data,
 		}) {

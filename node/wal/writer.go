@@ -17,11 +17,24 @@ type request struct {
 	index   uint64    // of TruncateAfter and CompactTo
 	state   HardState // of SetHardState
 	entries []Entry   // of Append; those already durable are cut off the front
-	done    chan error
+	bytes   int64     // that its frames take at most, as counted in room
+	// promised says that the caller goes on as if the request were carried out: it must not be refused.
+	promised bool
+	err      error         // the answer; written before answered is closed
+	answered chan struct{} // closed when the writer is done with the request
 }
 
 // submit hands a request to the writer and waits for its answer.
 func (j *Journal) submit(r *request) error {
+	if err := j.hand(r, false); err != nil {
+		return err
+	}
+	return j.await(r)
+}
+
+// hand hands a request to the writer and does not wait for its answer. It is promised if the caller does not want to wait
+// and there is room for it.
+func (j *Journal) hand(r *request, promise bool) error {
 	if err := j.poisoned(); err != nil {
 		return err
 	}
@@ -30,24 +43,33 @@ func (j *Journal) submit(r *request) error {
 		return ErrClosed
 	default:
 	}
-	r.done = make(chan error, 1)
+	r.answered = make(chan struct{})
+	r.bytes = r.bytesMax()
+	j.handing.Lock() // counted in the order in which they are served; who waits here would wait for the queue
+	defer j.handing.Unlock()
+	r.promised = j.room.take(r.bytes, promise)
 	select {
 	case j.queue <- r:
+		return nil
 	case <-j.dead:
 		return j.poisoned()
 	case <-j.stopped:
 		return ErrClosed
 	}
+}
+
+// await waits for the answer to a request that was handed in.
+func (j *Journal) await(r *request) error {
 	select {
-	case err := <-r.done:
-		return err
+	case <-r.answered:
+		return r.err
 	case <-j.dead:
 	case <-j.stopped:
 	}
 	// The answer may have come at the same moment; it is the better one.
 	select {
-	case err := <-r.done:
-		return err
+	case <-r.answered:
+		return r.err
 	default:
 	}
 	if err := j.poisoned(); err != nil {
@@ -115,6 +137,7 @@ func newWriter(j *Journal, watch *watch, a *allocator, tail recovered) (*writer,
 			return nil, err
 		}
 	}
+	j.room.settle(0, w.free())
 	return w, nil
 }
 
@@ -205,10 +228,21 @@ func (w *writer) refuse(err error) {
 	w.answerAll()
 }
 
-// answerAll tells the callers whose requests are settled.
+// answerAll tells the callers whose requests are settled. One who was promised that there is no refusal has gone on
+// without what he wanted to store, and the host with him: it ends.
 func (w *writer) answerAll() {
+	settled := int64(0)
 	for _, a := range w.answers {
-		a.to.done <- a.err
+		settled += a.to.bytes
+		if a.err != nil && a.to.promised {
+			w.journal.poison(fmt.Errorf("an append that was accepted cannot be stored: %w", a.err))
+			return // the callers see it
+		}
+	}
+	w.journal.room.settle(settled, w.free())
+	for _, a := range w.answers {
+		a.to.err = a.err
+		close(a.to.answered)
 	}
 	clear(w.answers)
 	w.answers = w.answers[:0]
