@@ -93,17 +93,70 @@ func (c *Client) Do(ctx context.Context, slot uint16, command *queue.Command, wa
 	}
 }
 
-func (c *Client) once(ctx context.Context, slot uint16, command *queue.Command) (*queue.Result, error) {
-	s := c.session(slot)
+// Go is Do, with no wait, that does not keep its caller: done is called once with what Do would return, on a goroutine
+// that serves others too, so it must not block. A caller that has thousands of commands under way needs no goroutine for
+// each; those whose first attempt fails get one.
+func (c *Client) Go(ctx context.Context, slot uint16, command *queue.Command, done func(*queue.Result, error)) {
+	s, body := c.begin(slot, command)
+	seq := command.Seq
+	end := func(answer []byte, err error) {
+		s.end(seq)
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		done(decodeResult(slot, answer))
+	}
+	retry := func(body []byte, unknown bool) {
+		if !c.host.Tasks.Go("backend command", func(context.Context) {
+			end(c.retry(ctx, slot, methodExecute, body, attemptTimeout, unknown))
+		}) {
+			end(nil, outcome(slot, unknown, context.Canceled))
+		}
+	}
+	address := c.leader(slot, 0)
+	if address == "" {
+		retry(body, false)
+		return
+	}
+	c.rpc.GoWithin(ctx, attemptTimeout, address, methodExecute, body, func(answer []byte, err error) {
+		if err == nil {
+			end(answer, nil)
+			return
+		}
+		hint, again, unknown := judge(err, false)
+		if !again {
+			end(nil, outcome(slot, unknown, err))
+			return
+		}
+		c.setLeader(slot, hint)
+		if unknown {
+			body = repeatedExecute(body)
+		}
+		retry(body, unknown)
+	})
+}
+
+// begin gives a command its place in the session with a slot, and returns the request. The place is taken until end.
+func (c *Client) begin(slot uint16, command *queue.Command) (s *session, body []byte) {
+	s = c.session(slot)
 	command.Session = s.id
 	command.Seq, command.LowWater = s.begin()
-	defer s.end(command.Seq)
 	encoded := command.Encode()
-	body := appendExecute(make([]byte, 0, executeHeaderBytes+len(encoded)), slot, command.Kind, encoded)
+	return s, appendExecute(make([]byte, 0, executeHeaderBytes+len(encoded)), slot, command.Kind, encoded)
+}
+
+func (c *Client) once(ctx context.Context, slot uint16, command *queue.Command) (*queue.Result, error) {
+	s, body := c.begin(slot, command)
+	defer s.end(command.Seq)
 	answer, err := c.call(ctx, slot, methodExecute, body, attemptTimeout)
 	if err != nil {
 		return nil, err
 	}
+	return decodeResult(slot, answer)
+}
+
+func decodeResult(slot uint16, answer []byte) (*queue.Result, error) {
 	result, err := queue.DecodeResult(answer)
 	if err != nil {
 		return nil, fmt.Errorf("%w: answer of slot %d: %w", ErrUnknownOutcome, slot, err)
@@ -156,7 +209,11 @@ func (c *Client) session(slot uint16) *session {
 // call sends one request to the slot's leader until somebody answers. The same bytes go out every time, but that a command
 // says so once an earlier try of it may have been carried out.
 func (c *Client) call(ctx context.Context, slot uint16, method rpc.Method, body []byte, timeout time.Duration) ([]byte, error) {
-	unknown := false // an attempt may have been carried out
+	return c.retry(ctx, slot, method, body, timeout, false)
+}
+
+// retry is call; unknown says that an earlier attempt may have been carried out.
+func (c *Client) retry(ctx context.Context, slot uint16, method rpc.Method, body []byte, timeout time.Duration, unknown bool) ([]byte, error) {
 	var last error
 	pause, hops := retryPauseMin, 0
 	for attempt := 0; ; attempt++ {

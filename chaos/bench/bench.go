@@ -114,7 +114,8 @@ func (o *runner) measure(c *procs.Cluster, round int) ([]load.Result, error) {
 	phase("HTTP send, batch 1", "one", o.Clients, 1, load.Send)
 	phase("HTTP receive+delete, batch 1", "one", o.Clients, 1, load.ReceiveDelete)
 	phase("HTTP send, batch 1, one client", "lone", 1, 1, load.Send)
-	path := func(callers, batch int) func(context.Context, string, load.Options) load.Result {
+	type send func(b *load.Backend, ctx context.Context, name string, callers, batch, bodyBytes int, duration time.Duration) load.Result
+	path := func(send send, callers, batch int) func(context.Context, string, load.Options) load.Result {
 		return func(ctx context.Context, name string, options load.Options) load.Result {
 			warm := options
 			warm.Duration = time.Millisecond // one send through HTTP gives the partition its settings
@@ -124,12 +125,12 @@ func (o *runner) measure(c *procs.Cluster, round int) ([]load.Result, error) {
 				return load.Result{Name: name}
 			}
 			defer b.close()
-			return b.Send(ctx, name, callers, batch, o.Body, o.Duration)
+			return send(b.Backend, ctx, name, callers, batch, o.Body, o.Duration)
 		}
 	}
-	phase("backend path, 2000 pipelined", "path", 1, 1, path(2000, 1))
-	phase("backend path, 200 batches of 10", "path", 1, 1, path(200, 10))
-	phase("backend path, 8 synchronous", "path", 1, 1, path(8, 1))
+	phase("backend path, 2000 pipelined", "path", 1, 1, path((*load.Backend).Pipeline, 2000, 1))
+	phase("backend path, 200 batches of 10", "path", 1, 1, path((*load.Backend).Pipeline, 200, 10))
+	phase("backend path, 8 synchronous", "path", 1, 1, path((*load.Backend).Send, 8, 1))
 	return results, err
 }
 

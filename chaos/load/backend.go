@@ -56,8 +56,8 @@ func (b *Backend) Close() {
 // Slot is the slot of the queue's first partition.
 func (b *Backend) Slot() uint16 { return b.queue.Slots[0] }
 
-// Send lets callers send side by side, batch messages (1 to 10) per command: 8 callers are synchronous clients,
-// thousands a pipeline.
+// Send lets callers send side by side, batch messages (1 to 10) per command. Each waits for its answer before it sends
+// again.
 func (b *Backend) Send(ctx context.Context, name string, callers, batch, bodyBytes int, duration time.Duration) Result {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
@@ -70,39 +70,65 @@ func (b *Backend) Send(ctx context.Context, name string, callers, batch, bodyByt
 		wait.Go(func() {
 			for ctx.Err() == nil {
 				begin := time.Now()
-				if err := b.send(id.Add(1), batch, body); err != nil {
-					all.failed(err)
-					continue
-				}
-				all.done(begin, batch)
+				ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+				err := sent(b.client.Do(ctx, b.Slot(), b.command(id.Add(1), batch, body), 0))
+				cancel()
+				all.note(begin, batch, err)
 			}
 		})
 	}
 	wait.Wait()
-	r := all.result(name, time.Since(start))
-	if all.lastError != nil {
-		r.Name += fmt.Sprintf(" (last error: %v)", all.lastError)
-	}
-	return r
+	return all.result(name, time.Since(start))
 }
 
-func (b *Backend) send(id uint64, batch int, body []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+// Pipeline keeps a window of commands under way, batch messages (1 to 10) each, and sends the next one as soon as one is
+// answered.
+func (b *Backend) Pipeline(ctx context.Context, name string, window, batch, bodyBytes int, duration time.Duration) Result {
+	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
+	// The last answers may be waited for longer than the phase lasts.
+	requests, cancelRequests := context.WithTimeout(context.WithoutCancel(ctx), duration+requestTimeout)
+	defer cancelRequests()
+	body := make([]byte, bodyBytes)
+	var all recorder
+	var id atomic.Uint64
+	var underWay sync.WaitGroup
+	var next func()
+	next = func() {
+		begin := time.Now()
+		b.client.Go(requests, b.Slot(), b.command(id.Add(1), batch, body), func(result *queue.Result, err error) {
+			all.note(begin, batch, sent(result, err))
+			if ctx.Err() != nil {
+				underWay.Done()
+				return
+			}
+			next()
+		})
+	}
+	start := time.Now()
+	for range window {
+		underWay.Add(1)
+		next()
+	}
+	underWay.Wait()
+	return all.result(name, time.Since(start))
+}
+
+// command is a send of batch messages with ids of their own.
+func (b *Backend) command(id uint64, batch int, body []byte) *queue.Command {
 	sends := make([]queue.Send, batch)
 	for i := range sends {
 		sends[i] = queue.Send{Body: body, SenderID: b.queue.Account}
 		binary.BigEndian.PutUint64(sends[i].MessageID[:], id)
 		sends[i].MessageID[8] = byte(i)
 	}
-	result, err := b.client.Do(ctx, b.Slot(), &queue.Command{
-		Partition: b.partition, SettingsVersion: b.queue.Version, Kind: queue.KindSend, Sends: sends,
-	}, 0)
-	if err != nil {
-		return err
-	}
-	if result.Code != queue.OK {
+	return &queue.Command{Partition: b.partition, SettingsVersion: b.queue.Version, Kind: queue.KindSend, Sends: sends}
+}
+
+// sent returns why a send was not acknowledged.
+func sent(result *queue.Result, err error) error {
+	if err == nil && result.Code != queue.OK {
 		return fmt.Errorf("send answered %v", result.Code)
 	}
-	return nil
+	return err
 }

@@ -54,6 +54,15 @@ func (r *recorder) done(start time.Time, messages int) {
 	r.last = now
 }
 
+// note is done or failed.
+func (r *recorder) note(start time.Time, messages int, err error) {
+	if err != nil {
+		r.failed(err)
+		return
+	}
+	r.done(start, messages)
+}
+
 func (r *recorder) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,6 +74,9 @@ func (r *recorder) result(name string, elapsed time.Duration) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.Sort(r.latencies)
+	if r.lastError != nil {
+		name += fmt.Sprintf(" (last error: %v)", r.lastError)
+	}
 	at := func(q float64) time.Duration {
 		if len(r.latencies) == 0 {
 			return 0
