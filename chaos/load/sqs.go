@@ -67,11 +67,7 @@ func run(ctx context.Context, name string, o Options, loop func(c *connection, c
 		})
 	}
 	clients.Wait()
-	r := all.result(name, time.Since(start))
-	if all.lastError != nil {
-		r.Name += fmt.Sprintf(" (last error: %v)", all.lastError)
-	}
-	return r
+	return all.result(name, time.Since(start))
 }
 
 // Send sends messages for the phase's duration.
