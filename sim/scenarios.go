@@ -38,6 +38,15 @@ var namedScenarios = []NamedScenario{
 		faults: []Fault{{At: 8 * time.Second, For: 10 * time.Second, Kind: CutOneWay, On: allBut("backend-1"), And: []string{"backend-1"}}},
 	},
 	{
+		Name: "hung-and-away", Says: "while one host is away the disk of another hangs, and that host loses power; then the first is back and the third cannot be reached: nobody may forget what was acknowledged meanwhile",
+		faults: []Fault{
+			{At: 6 * time.Second, For: 6 * time.Second, Kind: Cut, On: []string{"backend-3"}},
+			{At: 9 * time.Second, For: 2400 * time.Millisecond, Kind: HungDisk, On: []string{"backend-2"}},
+			{At: 11 * time.Second, For: time.Second, Kind: Power, On: []string{"backend-2"}},
+			{At: 11500 * time.Millisecond, For: 10 * time.Second, Kind: Cut, On: []string{"backend-1"}},
+		},
+	},
+	{
 		Name: "hung-disk", Says: "the disk of a slot's leader stops answering and never recovers",
 		faults: []Fault{{At: 8 * time.Second, Kind: HungDisk, On: []string{leaderPrefix + slotGroup(0)}, Stays: true}},
 	},

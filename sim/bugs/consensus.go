@@ -57,6 +57,34 @@ func consensus() []Bug {
 			Also:     []string{"one-leader-per-term", "lost", "drains", "duplicate-send", "hold-overlap", "deleted-returns", "unexpected-exit"},
 		},
 		{
+			Name: "follower-acknowledges-before-its-disk",
+			Says: "A follower acknowledges entries when raft has them, not when its disk has. If it loses power then, only the leader " +
+				"has what counts as stored on two of three.",
+			Edits: []Edit{{
+				File: "node/replication/node.go",
+				Old:  "	if acknowledges(req, resp) {\n",
+				New:  "	if acknowledges(req, resp) && !resp.Success {\n",
+			}},
+			Scenario: "hung-and-away",
+			Needs:    []string{"hung-disk"},
+			Rule:     "lost",
+			Also:     []string{"drains", "equal-state", "deleted-returns", "deleted-returns-fifo", "sequence", "sequence-order"},
+		},
+		{
+			Name: "leader-counts-what-it-has-not-stored",
+			Says: "A leader hears that a follower has stored an entry before its own disk has it. If it loses power then, only the " +
+				"follower has what counts as stored on two of three.",
+			Edits: []Edit{{
+				File: "node/replication/transport.go",
+				Old:  "	if acknowledges(req, resp) {\n",
+				New:  "	if acknowledges(req, resp) && !resp.Success {\n",
+			}},
+			Scenario: "hung-and-away",
+			Needs:    []string{"hung-disk"},
+			Rule:     "lost",
+			Also:     []string{"drains", "equal-state", "deleted-returns", "deleted-returns-fifo", "sequence", "sequence-order"},
+		},
+		{
 			Name: Yields,
 			Says: "No bug: raft's main loop gives way to other goroutines, mostly for a moment and seldom for up to a second and a " +
 				"half, where it has just looked at its role and is about to look at its term. Any scheduler may do so at any time. It does so if the environment has " + YieldsVariable + ".",
