@@ -48,8 +48,15 @@ type waitTable struct {
 // partitionWaits are the waiters of one partition, the longest waiting first.
 type partitionWaits struct {
 	queue   list.List // of *waiter
+	known   edition   // of the settings; every waiter knows the same
 	nextMs  int64     // when to look again by time alone; 0 if there is nothing to look for
 	touched bool
+}
+
+// edition tells settings from those before and after them. The zero edition is that of a partition without any.
+type edition struct {
+	version uint64
+	ok      bool
 }
 
 func newWaitTable() waitTable {
@@ -124,9 +131,13 @@ func (s *Slot) park(w *waiter) []*waiter {
 	now := s.host.Clock.Now().UnixMilli()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	current := s.edition(w.partition)
+	if current != (edition{w.version, true}) {
+		return []*waiter{w} // it must look at its queue again
+	}
 	p := s.waits.partitions[w.partition]
 	if p == nil {
-		p = &partitionWaits{}
+		p = &partitionWaits{known: current}
 		s.waits.partitions[w.partition] = p
 		if len(s.waits.partitions) == 1 {
 			s.waits.ring() // watchWaits sleeps while nobody waits
@@ -136,10 +147,10 @@ func (s *Slot) park(w *waiter) []*waiter {
 	return s.wake(nil, w.partition, p, now)
 }
 
-// changed tells whether the partition's settings are not those the waiter knows: it must look at its queue again.
-func (s *Slot) changed(w *waiter) bool {
-	settings, ok := s.machine.Settings(w.partition)
-	return !ok || settings.Version != w.version
+// edition returns that of a partition's settings.
+func (s *Slot) edition(id queue.PartitionID) edition {
+	settings, ok := s.machine.Settings(id)
+	return edition{settings.Version, ok}
 }
 
 // wakeTouched removes and returns the waiters for whom the commands just applied have made work.
@@ -157,10 +168,9 @@ func (s *Slot) wakeTouched(now int64) []*waiter {
 
 // wake appends the waiters of one partition that should try at time now.
 func (s *Slot) wake(woken []*waiter, id queue.PartitionID, p *partitionWaits, now int64) []*waiter {
-	for e := p.queue.Front(); e != nil; {
-		w := e.Value.(*waiter)
-		e = e.Next()
-		if s.changed(w) {
+	if s.edition(id) != p.known { // all must look at their queue again
+		for p.queue.Len() > 0 {
+			w := p.queue.Front().Value.(*waiter)
 			s.waits.remove(w)
 			woken = append(woken, w)
 		}
