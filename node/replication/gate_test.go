@@ -1,8 +1,11 @@
 package replication
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -149,4 +152,42 @@ func TestEntriesAreReadBeforeTheyAreDurable(t *testing.T) {
 	require.Equal(t, uint64(6), s.group.LastIndex())
 	require.NoError(t, s.StoreLogs(entries(7, 7)))
 	require.Len(t, s.pending, 1, "what is durable is left to the journal")
+}
+
+// TestCompactingAllOfTheLogSparesWhatComesMeanwhile compacts up to the last entry again and again while others are appended:
+// raft does so from a goroutine of its own where no log is kept behind a snapshot.
+func TestCompactingAllOfTheLogSparesWhatComesMeanwhile(t *testing.T) {
+	for _, gated := range []bool{false, true} {
+		t.Run(fmt.Sprint("gated ", gated), func(t *testing.T) {
+			host := nodetest.RealHost(t)
+			host.Disk = memdisk.New()
+			var compacted atomic.Uint64 // up to here entries may be gone
+			s := &logStore{group: openGroup(t, host), oldestSnapshot: compacted.Load, gated: gated}
+			const last = 3000
+			var compacting sync.WaitGroup
+			compacting.Go(func() {
+				for compacted.Load() < last {
+					first, err := s.FirstIndex()
+					hi := s.last()
+					if err != nil || hi <= compacted.Load() {
+						runtime.Gosched()
+						continue
+					}
+					compacted.Store(hi)
+					runtime.Gosched() // entries may come now
+					if err := s.DeleteRange(first, hi); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			for index := uint64(1); index <= last; index++ {
+				require.NoError(t, s.StoreLogs(entries(index, index)))
+				err := s.GetLog(index, &raft.Log{})
+				if err != nil && compacted.Load() < index {
+					t.Errorf("entry %d, which nobody removed: %v", index, err)
+				}
+			}
+			compacting.Wait()
+		})
+	}
 }

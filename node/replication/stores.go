@@ -12,8 +12,8 @@ import (
 	"chasqui/node/wal"
 )
 
-// logStore lets raft keep its log in a group of the journal. Its methods may be called concurrently, but what changes the
-// log comes from one goroutine at a time.
+// logStore lets raft keep its log in a group of the journal. Its methods may be called concurrently: raft compacts the log
+// while it appends to it.
 //
 // raft replicates an entry only once StoreLogs has returned. So that a leader's disk and its followers' work at the same
 // time, a gated store hands entries to the journal and does not wait (gate.go says why nothing is lost by that). Until
@@ -25,6 +25,9 @@ type logStore struct {
 	oldestSnapshot func() uint64
 	// gated says that whoever acknowledges an entry waits for it to be durable first.
 	gated bool
+
+	// changing is held while the log is changed, so that what DeleteRange finds to be all of the log is what it removes.
+	changing sync.Mutex
 
 	mu      sync.RWMutex // guards pending
 	pending []unstored   // oldest first; each follows the one before, and the first what is durable
@@ -114,6 +117,8 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 			Index: l.Index, Term: l.Term, Kind: uint8(l.Type), AppendedAt: unixNano(l.AppendedAt), Data: l.Data,
 		}
 	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if !s.gated {
 		return s.group.Append(entries)
 	}
@@ -161,6 +166,8 @@ func (s *logStore) flush() error {
 // DeleteRange removes a prefix (compaction after a snapshot), a suffix (entries that conflict with the leader's) or
 // everything (after a snapshot was installed). raft asks for nothing else.
 func (s *logStore) DeleteRange(lo, hi uint64) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if hi >= s.last() { // entries that are not durable may be among them
 		if err := s.flush(); err != nil {
 			return err
