@@ -131,6 +131,7 @@ func (s *Server) many(ctx context.Context, c *caller, queueURL, action string, k
 // partition, and sets the errors of those that are refused. Its own error means that some may not have been done; both
 // actions may be repeated.
 func (s *Server) handle(ctx context.Context, record *catalog.Queue, kind queue.Kind, entries []handled) error {
+	receipts := receiptsOf(record)
 	var partitions []int
 	for i := range entries {
 		entry := &entries[i]
@@ -139,7 +140,7 @@ func (s *Server) handle(ctx context.Context, record *catalog.Queue, kind queue.K
 			continue
 		}
 		var ok bool
-		if entry.partition, entry.handle, ok = parseReceiptHandle(record, entry.receiptHandle); !ok {
+		if entry.partition, entry.handle, ok = receipts.parse(entry.receiptHandle); !ok {
 			entry.partition, entry.err = noPartition, receiptHandleInvalid(entry.receiptHandle)
 			continue
 		}
