@@ -55,26 +55,41 @@ func BenchmarkSendMessageBatch(b *testing.B) {
 		request.WriteString(`{"Id":"m` + strconv.Itoa(i) + `","MessageBody":"` + strings.Repeat("lazy dog", 128) + `"}`)
 	}
 	request.WriteString(`]}`)
+	benchmarkRequests(b, "SendMessageBatch", request.String(), queue.Result{Sent: make([]queue.Sent, 10)})
+}
+
+// BenchmarkReceiveMessage is its counterpart: ten messages of 1 KiB in one answer.
+func BenchmarkReceiveMessage(b *testing.B) {
+	result := queue.Result{Messages: make([]queue.Message, 10)}
+	for i := range result.Messages {
+		result.Messages[i] = queue.Message{Seq: uint64(i), Receive: 1, Body: bytes.Repeat([]byte("lazy dog"), 128)}
+	}
+	benchmarkRequests(b, "ReceiveMessage", `{"QueueUrl":"http://localhost:9324/`+testAccount+`/q","MaxNumberOfMessages":10}`, result)
+}
+
+// benchmarkRequests sends the same request again and again, to which the backend has one result.
+func benchmarkRequests(b *testing.B, action, request string, result queue.Result) {
 	w := newWorld(b)
 	backend := &instant{world: w, record: &catalog.Queue{ID: 1, Version: 1, Slots: []uint16{0}, Attributes: catalog.DefaultAttributes(false)},
-		result: queue.Result{Sent: make([]queue.Sent, 10)}}
+		result: result}
 	s, err := NewServer(w.host, DefaultConfig(), w, backend, backend)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
 	var content body
+	bodyBytes := []byte(request)
 	r, err := http.NewRequest(http.MethodPost, "http://localhost:9324/", &content)
 	if err != nil {
 		b.Fatal(err)
 	}
-	r.Header.Set("X-Amz-Target", "AmazonSQS.SendMessageBatch")
-	r.ContentLength = int64(request.Len())
+	r.Header.Set("X-Amz-Target", "AmazonSQS."+action)
+	r.ContentLength = int64(len(request))
 	writer := &discard{header: make(http.Header)}
 	b.ReportAllocs()
 	b.SetBytes(r.ContentLength)
 	for b.Loop() {
-		content.Reset(request.Bytes())
+		content.Reset(bodyBytes)
 		s.ServeHTTP(writer, r)
 	}
 	if headers := map[string][]string(writer.header); headers["x-amzn-query-error"] != nil {

@@ -37,11 +37,10 @@ func (s *Server) changeMessageVisibility(ctx context.Context, c *caller, q *prot
 	if q.Entry.ReceiptHandle == "" {
 		return nil, missingParameter("ReceiptHandle")
 	}
-	entry, err := visibilityEntry(&q.Entry)
-	if err != nil {
-		return nil, err
+	if !q.Entry.VisibilityTimeout.Set {
+		return nil, missingParameter("VisibilityTimeout")
 	}
-	return s.one(ctx, c, q.QueueURL, queue.KindVisibility, entry)
+	return s.one(ctx, c, q.QueueURL, queue.KindVisibility, visibilityEntry(&q.Entry))
 }
 
 // one carries out an action on a single message.
@@ -76,9 +75,11 @@ func (s *Server) deleteMessageBatch(ctx context.Context, c *caller, q *protocol.
 func (s *Server) changeMessageVisibilityBatch(ctx context.Context, c *caller, q *protocol.ChangeMessageVisibilityBatchRequest) (protocol.Response, error) {
 	entries := make([]handled, len(q.Entries))
 	for i := range q.Entries {
-		var err error
-		entries[i], err = visibilityEntry(&q.Entries[i])
-		entries[i].err = err
+		entries[i] = visibilityEntry(&q.Entries[i])
+		if !q.Entries[i].VisibilityTimeout.Set {
+			// Real clients have sent this: their SDK took a timeout of 0 for none.
+			entries[i].err = missingParameter("ChangeMessageVisibilityBatchRequestEntry." + strconv.Itoa(i+1) + ".VisibilityTimeout")
+		}
 	}
 	result, err := s.many(ctx, c, q.QueueURL, "ChangeMessageVisibilityBatch", queue.KindVisibility, entries)
 	if err != nil {
@@ -87,18 +88,16 @@ func (s *Server) changeMessageVisibilityBatch(ctx context.Context, c *caller, q 
 	return &protocol.ChangeMessageVisibilityBatchResponse{BatchResult: *result}, nil
 }
 
-// visibilityEntry checks the timeout of an entry.
-func visibilityEntry(q *protocol.VisibilityEntry) (handled, error) {
+// visibilityEntry returns an entry, which is refused if its timeout is out of range.
+func visibilityEntry(q *protocol.VisibilityEntry) handled {
 	entry := handled{id: q.ID, receiptHandle: q.ReceiptHandle}
-	if !q.VisibilityTimeout.Set {
-		return entry, missingParameter("VisibilityTimeout")
-	}
 	seconds := q.VisibilityTimeout.Value
 	if seconds < 0 || seconds > maxVisibilitySeconds {
-		return entry, invalidParameter(strconv.FormatInt(seconds, 10), "VisibilityTimeout", "Must be between 0 and 43200.")
+		entry.err = invalidParameter(strconv.FormatInt(seconds, 10), "VisibilityTimeout", "Must be between 0 and 43200.")
+		return entry
 	}
 	entry.visibilityMs = seconds * 1000
-	return entry, nil
+	return entry
 }
 
 // many carries out an action on the messages of a batch.
@@ -132,6 +131,7 @@ func (s *Server) many(ctx context.Context, c *caller, queueURL, action string, k
 // partition, and sets the errors of those that are refused. Its own error means that some may not have been done; both
 // actions may be repeated.
 func (s *Server) handle(ctx context.Context, record *catalog.Queue, kind queue.Kind, entries []handled) error {
+	receipts := receiptsOf(record)
 	var partitions []int
 	for i := range entries {
 		entry := &entries[i]
@@ -140,7 +140,7 @@ func (s *Server) handle(ctx context.Context, record *catalog.Queue, kind queue.K
 			continue
 		}
 		var ok bool
-		if entry.partition, entry.handle, ok = parseReceiptHandle(record, entry.receiptHandle); !ok {
+		if entry.partition, entry.handle, ok = receipts.parse(entry.receiptHandle); !ok {
 			entry.partition, entry.err = noPartition, receiptHandleInvalid(entry.receiptHandle)
 			continue
 		}

@@ -35,6 +35,10 @@ func TestSendMessage(t *testing.T) {
 	require.Equal(t, sent["MessageId"], again["MessageId"])
 	require.Equal(t, sent["SequenceNumber"], again["SequenceNumber"])
 
+	s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": strings.Repeat("a", 1024),
+		"MessageSystemAttributes": document{"AWSTraceHeader": document{"DataType": "String", "StringValue": "t"}}})
+	require.Len(t, s.receive(url), 2, "system attributes do not count towards the size")
+
 	attribute := func(dataType, value string) document {
 		return document{"n": document{"DataType": dataType, "StringValue": value}}
 	}
@@ -72,7 +76,49 @@ func TestSendMessage(t *testing.T) {
 			require.Equal(t, test.want, s.fails("SendMessage", request))
 		})
 	}
-	require.Len(t, s.receive(url), 1, "no refused message was stored")
+	require.Empty(t, s.receive(url), "no refused message was stored")
+}
+
+// Message groups of a standard queue are tenants: while one has a backlog and all that is in flight, the messages of the
+// others come first, in every partition. A consumer needs to know nothing of it.
+func TestFairQueue(t *testing.T) {
+	for _, partitions := range []string{"1", "2"} {
+		t.Run(partitions+" partitions", func(t *testing.T) {
+			s := newWorld(t).frontend(t)
+			url := s.create("q", "ChasquiPartitions", partitions)
+			send := func(requests int, group string) {
+				t.Helper()
+				for range requests {
+					list := entries(document{}, document{}, document{}, document{}, document{}, document{}, document{}, document{}, document{}, document{})
+					for _, entry := range list {
+						entry["MessageBody"], entry["MessageGroupId"] = "a", group
+					}
+					answer := s.ok("SendMessageBatch", document{"QueueUrl": url, "Entries": list})
+					require.Len(t, answer["Successful"], 10)
+					require.Nil(t, answer["Successful"].([]any)[0].(document)["SequenceNumber"], "that is for FIFO queues")
+				}
+			}
+			receive := func() (groups []any) {
+				t.Helper()
+				for _, message := range s.receive(url, "MessageSystemAttributeNames", []string{"MessageGroupId"}, "VisibilityTimeout", 600) {
+					groups = append(groups, message["Attributes"].(document)["MessageGroupId"])
+				}
+				return groups
+			}
+			send(16, "noisy")
+			for range 8 {
+				receive()
+			}
+			send(2, "quiet")
+			for range 2 {
+				require.Equal(t, slices.Repeat([]any{"quiet"}, 10), receive())
+			}
+			for range 8 {
+				require.Equal(t, slices.Repeat([]any{"noisy"}, 10), receive())
+			}
+			require.Empty(t, receive())
+		})
+	}
 }
 
 func TestContentBasedDeduplication(t *testing.T) {
@@ -428,7 +474,7 @@ func TestBatchesOfHandles(t *testing.T) {
 	require.Equal(t, []any{
 		document{"Code": "ReceiptHandleIsInvalid", "Id": "1", "SenderFault": true, "Message": `The input receipt handle "x" is not a valid receipt handle.`},
 		document{"Code": "InvalidParameterValue", "Id": "2", "SenderFault": true, "Message": "Value 43201 for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200."},
-		document{"Code": "MissingParameter", "Id": "3", "SenderFault": true, "Message": "The request must contain the parameter VisibilityTimeout."},
+		document{"Code": "MissingParameter", "Id": "3", "SenderFault": true, "Message": "The request must contain the parameter ChangeMessageVisibilityBatchRequestEntry.4.VisibilityTimeout."},
 	}, changed["Failed"])
 
 	w.kinds()

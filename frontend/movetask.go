@@ -36,11 +36,11 @@ func (s *Server) startMessageMoveTask(ctx context.Context, c *caller, q *protoco
 	if q.SourceARN == "" {
 		return nil, missingParameter("SourceArn")
 	}
-	rate, err := checkRange(q.MaxPerSecond, 0, 1, maxMovesPerSecond, "MaxNumberOfMessagesPerSecond", "Must be between 1 and 500, if provided.")
+	source, err := s.queueByARN(ctx, c, q.SourceARN, "SourceArn")
 	if err != nil {
 		return nil, err
 	}
-	source, err := s.queueByARN(ctx, c, q.SourceARN, "SourceArn")
+	rate, err := checkRange(q.MaxPerSecond, 0, 1, maxMovesPerSecond, "MaxNumberOfMessagesPerSecond", "Must be between 1 and 500, if provided.")
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +148,11 @@ func (s *Server) listMessageMoveTasks(ctx context.Context, c *caller, q *protoco
 	if q.SourceARN == "" {
 		return nil, missingParameter("SourceArn")
 	}
-	limit, err := checkRange(q.MaxResults, 1, 1, maxTasksListed, "MaxResults", "MaxResults must be between 1 and 10.")
+	source, err := s.queueByARN(ctx, c, q.SourceARN, "SourceArn")
 	if err != nil {
 		return nil, err
 	}
-	source, err := s.queueByARN(ctx, c, q.SourceARN, "SourceArn")
+	limit, err := checkRange(q.MaxResults, 1, 1, maxTasksListed, "MaxResults", "MaxResults must be between 1 and 10.")
 	if err != nil {
 		return nil, err
 	}

@@ -51,10 +51,18 @@ type permissionStatement struct {
 
 // addPermission answers AddPermission.
 func (s *Server) addPermission(ctx context.Context, c *caller, q *protocol.AddPermissionRequest) (protocol.Response, error) {
-	if err := checkPermission(q); err != nil {
-		return nil, err
+	switch {
+	case q.Label == "":
+		return nil, missingParameter("Label")
+	case len(q.Accounts) == 0:
+		return nil, missingParameter("AWSAccountIds")
+	case len(q.Actions) == 0:
+		return nil, missingParameter("Actions")
 	}
 	return s.changePolicy(ctx, c, q.QueueURL, func(arn string, policy *policyDocument) error {
+		if err := checkPermission(q); err != nil {
+			return err
+		}
 		if policy.labelled(q.Label) >= 0 {
 			return invalidParameter(q.Label, "Label", "Already exists.")
 		}
@@ -94,17 +102,11 @@ func (s *Server) removePermission(ctx context.Context, c *caller, q *protocol.Re
 	})
 }
 
-// checkPermission checks all that needs no queue.
+// checkPermission checks what a permission says.
 func checkPermission(q *protocol.AddPermissionRequest) error {
 	switch {
-	case q.Label == "":
-		return missingParameter("Label")
 	case len(q.Label) > maxLabelBytes || !onlyBytes(q.Label, isWordByte):
 		return invalidParameter(q.Label, "Label", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.")
-	case len(q.Accounts) == 0:
-		return missingParameter("AWSAccountIds")
-	case len(q.Actions) == 0:
-		return missingParameter("Actions")
 	case len(q.Actions) > maxPermissionActions:
 		return tooManyActions(len(q.Actions))
 	}

@@ -14,6 +14,8 @@ import (
 const (
 	maxPolicyBytes         = 8192
 	maxPolicyStatements    = 20
+	maxPolicyPrincipals    = 50
+	maxPolicyConditions    = 10
 	maxReceiveCountLargest = 1000
 	maxSourceQueues        = 10
 )
@@ -33,11 +35,58 @@ func parsePolicy(a *catalog.Attributes, text string) error {
 	if err != nil {
 		return err
 	}
-	if len(policy.Statement) > maxPolicyStatements {
-		return invalidAttributeValue("Policy", "It has more than "+strconv.Itoa(maxPolicyStatements)+" statements.")
+	principals, conditions := policy.count()
+	for _, limited := range []struct {
+		count, most int
+		what        string
+	}{
+		{len(policy.Statement), maxPolicyStatements, "statements"}, {principals, maxPolicyPrincipals, "principals"},
+		{conditions, maxPolicyConditions, "conditions"},
+	} {
+		if limited.count > limited.most {
+			return invalidAttributeValue("Policy", "It has more than "+strconv.Itoa(limited.most)+" "+limited.what+".")
+		}
 	}
 	a.Policy = compact.String()
 	return nil
+}
+
+// count returns how many principals and conditions the statements have. A principal is a text, or one of those that a map
+// lists by kind; a condition is a key below an operator. Statements of another form have none.
+func (p *policyDocument) count() (principals, conditions int) {
+	for _, text := range p.Statement {
+		var statement struct {
+			Principal    any
+			NotPrincipal any
+			Condition    map[string]map[string]any
+		}
+		if json.Unmarshal(text, &statement) != nil {
+			continue
+		}
+		principals += countTexts(statement.Principal) + countTexts(statement.NotPrincipal)
+		for _, keys := range statement.Condition {
+			conditions += len(keys)
+		}
+	}
+	return principals, conditions
+}
+
+// countTexts returns how many texts there are in a JSON value.
+func countTexts(value any) int {
+	count := 0
+	switch v := value.(type) {
+	case string:
+		count = 1
+	case []any:
+		for _, element := range v {
+			count += countTexts(element)
+		}
+	case map[string]any:
+		for _, element := range v {
+			count += countTexts(element)
+		}
+	}
+	return count
 }
 
 // redrivePolicy is the JSON document of the attribute RedrivePolicy.

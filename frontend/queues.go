@@ -141,11 +141,11 @@ func (s *Server) listDeadLetterSourceQueues(ctx context.Context, c *caller, q *p
 	if err != nil {
 		return nil, err
 	}
-	limit, after, err := checkPage(q.MaxResults, q.NextToken)
-	if err != nil {
+	if _, err := s.catalog.GetQueue(ctx, account, name); err != nil {
 		return nil, err
 	}
-	if _, err := s.catalog.GetQueue(ctx, account, name); err != nil {
+	limit, after, err := checkPage(q.MaxResults, q.NextToken)
+	if err != nil {
 		return nil, err
 	}
 	names, next, err := s.catalog.ListSources(ctx, account, c.queueARN(account, name), after, limit)
@@ -253,12 +253,20 @@ func (s *Server) setQueueAttributes(ctx context.Context, c *caller, q *protocol.
 	fifo := strings.HasSuffix(name, fifoSuffix)
 	patch, err := parseChanges(q.Attributes, fifo)
 	if err != nil {
-		return nil, err
+		return nil, s.unlessMissing(ctx, account, name, err)
 	}
 	if err := s.checkRedriveTarget(ctx, c, name, fifo, &patch); err != nil {
 		return nil, err
 	}
 	return s.change(ctx, metadata.SetRequest{Account: account, Name: name, Attributes: patch.Values, Given: patch.Given})
+}
+
+// unlessMissing returns what is wrong with a request, or that its queue does not exist: that is said first.
+func (s *Server) unlessMissing(ctx context.Context, account, name string, wrong error) error {
+	if _, err := s.catalog.GetQueue(ctx, account, name); err != nil {
+		return err
+	}
+	return wrong
 }
 
 // change changes a queue's record and tells all its partitions.

@@ -51,6 +51,8 @@ func TestCreateQueue(t *testing.T) {
 		"key period":            {"x", given{"KmsDataKeyReusePeriodSeconds": "59"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter KmsDataKeyReusePeriodSeconds."},
 		"two encryptions":       {"x", given{"SqsManagedSseEnabled": "true", "KmsMasterKeyId": "k"}, "Bad Request InvalidAttributeName: You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."},
 		"statements":            {"x", given{"Policy": `{"Statement":[` + strings.Repeat("{},", 20) + `{}]}`}, "Bad Request InvalidAttributeValue: Invalid value for the parameter Policy. Reason: It has more than 20 statements."},
+		"principals":            {"x", given{"Policy": `{"Statement":[{"Principal":"*"},{"Principal":{"AWS":["1"` + strings.Repeat(`,"1"`, 48) + `],"Service":"s"}}]}`}, "Bad Request InvalidAttributeValue: Invalid value for the parameter Policy. Reason: It has more than 50 principals."},
+		"conditions":            {"x", given{"Policy": `{"Statement":[` + strings.Repeat(`{"Condition":{"Bool":{"a":"true","b":"true"}}},`, 5) + `{"Condition":{"Null":{"c":"true"}}}]}`}, "Bad Request InvalidAttributeValue: Invalid value for the parameter Policy. Reason: It has more than 10 conditions."},
 		"policy":                {"x", given{"Policy": "[]"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter Policy."},
 		"partitions":            {"x", given{"ChasquiPartitions": "65"}, "Bad Request InvalidAttributeValue: Invalid value for the parameter ChasquiPartitions."},
 		"other partitions":      {"q", given{"ChasquiPartitions": "2"}, "Bad Request QueueNameExists: A queue already exists with the same name and a different value for attribute ChasquiPartitions"},
@@ -242,4 +244,49 @@ func TestTags(t *testing.T) {
 	require.Equal(t, "Bad Request InvalidParameterValueException: Too many tags added for queue q.", s.fails("TagQueue", document{"QueueUrl": url, "Tags": many}))
 	require.Equal(t, "Bad Request MissingRequiredParameterException: The request must contain the parameter Tags.", s.fails("TagQueue", document{"QueueUrl": url}))
 	require.Equal(t, "Bad Request MissingRequiredParameterException: The request must contain the parameter TagKeys.", s.fails("UntagQueue", document{"QueueUrl": url}))
+}
+
+// Of several things that are wrong, what the request lacks is said first, then that there is no such queue, then the rest.
+func TestWhatIsSaidFirst(t *testing.T) {
+	s := newWorld(t).frontend(t)
+	const (
+		noQueue  = "Bad Request QueueDoesNotExist: The specified queue does not exist."
+		noSource = "Not Found ResourceNotFoundException: The resource that you specified for the SourceArn parameter doesn't exist."
+	)
+	one := []string{"111111111111"}
+	for name, test := range map[string]struct {
+		action  string
+		request document
+		want    string
+	}{
+		"attribute":         {"SetQueueAttributes", document{"Attributes": document{"Color": "red"}}, noQueue},
+		"no attribute":      {"SetQueueAttributes", document{}, "Bad Request MissingRequiredParameterException: The request must contain the parameter Attribute.Name."},
+		"shown attribute":   {"GetQueueAttributes", document{"AttributeNames": []string{"Color"}}, noQueue},
+		"tag":               {"TagQueue", document{"Tags": document{"aws:x": "y"}}, noQueue},
+		"no tag":            {"TagQueue", document{}, "Bad Request MissingRequiredParameterException: The request must contain the parameter Tags."},
+		"tag key":           {"UntagQueue", document{"TagKeys": []string{strings.Repeat("k", 129)}}, noQueue},
+		"label":             {"AddPermission", document{"Label": "a b", "AWSAccountIds": one, "Actions": []string{"*"}}, noQueue},
+		"no label":          {"AddPermission", document{"AWSAccountIds": one, "Actions": []string{"*"}}, "Bad Request MissingRequiredParameterException: The request must contain the parameter Label."},
+		"label to remove":   {"RemovePermission", document{"Label": "a b"}, noQueue},
+		"sources":           {"ListDeadLetterSourceQueues", document{"MaxResults": 0}, noQueue},
+		"timeout":           {"ChangeMessageVisibility", document{"ReceiptHandle": "h", "VisibilityTimeout": -1}, noQueue},
+		"no timeout":        {"ChangeMessageVisibility", document{"ReceiptHandle": "h"}, "Bad Request MissingRequiredParameterException: The request must contain the parameter VisibilityTimeout."},
+		"timeout in batch":  {"ChangeMessageVisibilityBatch", document{"Entries": entries(document{"VisibilityTimeout": -1})}, noQueue},
+		"handle":            {"DeleteMessage", document{"ReceiptHandle": "h"}, noQueue},
+		"no entry":          {"DeleteMessageBatch", document{}, noQueue},
+		"receive":           {"ReceiveMessage", document{"MaxNumberOfMessages": 11}, noQueue},
+		"delay":             {"SendMessage", document{"MessageBody": "a", "DelaySeconds": 901}, noQueue},
+		"no body":           {"SendMessage", document{}, "Bad Request MissingRequiredParameterException: The request must contain the parameter MessageBody."},
+		"batch":             {"SendMessageBatch", document{"Entries": []document{}}, noQueue},
+		"rate of a task":    {"StartMessageMoveTask", document{"SourceArn": "arn:aws:sqs:us-west-2:123456789012:none", "MaxNumberOfMessagesPerSecond": 501}, noSource},
+		"number of tasks":   {"ListMessageMoveTasks", document{"SourceArn": "arn:aws:sqs:us-west-2:123456789012:none", "MaxResults": 11}, noSource},
+		"no source of task": {"StartMessageMoveTask", document{}, "Bad Request MissingRequiredParameterException: The request must contain the parameter SourceArn."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.request["SourceArn"] == nil {
+				test.request["QueueUrl"] = "none"
+			}
+			require.Equal(t, test.want, s.fails(test.action, test.request))
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 
 	"chasqui/backend/queue"
 	"chasqui/metadata/catalog"
@@ -29,34 +30,44 @@ const (
 // receiptEncoding refuses text that differs from what it would itself have written (trailing bits, line breaks).
 var receiptEncoding = base64.RawURLEncoding.Strict()
 
-// receiptHandle returns the handle of one delivery.
-func receiptHandle(record *catalog.Queue, partition int, handle queue.Handle) string {
-	var token [receiptBytes]byte
-	data := append(token[:0], receiptVersion)
-	data = binary.BigEndian.AppendUint64(data, record.ID)
+// receipts makes and reads the receipt handles of one queue, for one request: taking in the key is most of the work. It is
+// not safe for concurrent use.
+type receipts struct {
+	record *catalog.Queue
+	mac    hash.Hash
+	// token and sum are room for one handle and its whole HMAC.
+	token [receiptBytes]byte
+	sum   [sha256.Size]byte
+}
+
+func receiptsOf(record *catalog.Queue) *receipts {
+	return &receipts{record: record, mac: hmac.New(sha256.New, record.ReceiptKey[:])}
+}
+
+// handle returns the handle of one delivery.
+func (r *receipts) handle(partition int, handle queue.Handle) string {
+	data := append(r.token[:0], receiptVersion)
+	data = binary.BigEndian.AppendUint64(data, r.record.ID)
 	data = binary.BigEndian.AppendUint16(data, uint16(partition))
 	data = binary.BigEndian.AppendUint64(data, handle.Seq)
 	data = binary.BigEndian.AppendUint32(data, handle.Receive)
-	mac := receiptMAC(&record.ReceiptKey, data)
-	copy(token[receiptDataBytes:], mac[:receiptMACBytes])
+	copy(r.token[receiptDataBytes:], r.authenticate(data))
 	var text [(receiptBytes*8 + 5) / 6]byte
-	receiptEncoding.Encode(text[:], token[:])
+	receiptEncoding.Encode(text[:], r.token[:])
 	return string(text[:])
 }
 
-// parseReceiptHandle returns what a handle names. It returns false for one that is malformed, forged, or of another
-// queue.
-func parseReceiptHandle(record *catalog.Queue, text string) (partition int, handle queue.Handle, ok bool) {
-	var token [receiptBytes]byte
+// parse returns what a handle names. It returns false for one that is malformed, forged, or of another queue.
+func (r *receipts) parse(text string) (partition int, handle queue.Handle, ok bool) {
+	token, record := r.token[:], r.record
 	if len(text) != receiptEncoding.EncodedLen(receiptBytes) {
 		return 0, queue.Handle{}, false
 	}
-	if n, err := receiptEncoding.Decode(token[:], []byte(text)); err != nil || n != receiptBytes {
+	if n, err := receiptEncoding.Decode(token, []byte(text)); err != nil || n != receiptBytes {
 		return 0, queue.Handle{}, false
 	}
 	data := token[:receiptDataBytes]
-	mac := receiptMAC(&record.ReceiptKey, data)
-	if !hmac.Equal(mac[:receiptMACBytes], token[receiptDataBytes:]) {
+	if !hmac.Equal(r.authenticate(data), token[receiptDataBytes:]) {
 		return 0, queue.Handle{}, false
 	}
 	partition = int(binary.BigEndian.Uint16(data[9:]))
@@ -68,9 +79,9 @@ func parseReceiptHandle(record *catalog.Queue, text string) (partition int, hand
 	return partition, handle, true
 }
 
-func receiptMAC(key *[32]byte, data []byte) (sum [sha256.Size]byte) {
-	mac := hmac.New(sha256.New, key[:])
-	mac.Write(data)
-	mac.Sum(sum[:0])
-	return sum
+// authenticate returns the HMAC of a handle's data, cut. It is valid until the next call.
+func (r *receipts) authenticate(data []byte) []byte {
+	r.mac.Reset()
+	r.mac.Write(data)
+	return r.mac.Sum(r.sum[:0])[:receiptMACBytes]
 }

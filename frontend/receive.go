@@ -162,12 +162,16 @@ func (s *Server) receiveFrom(ctx context.Context, record *catalog.Queue, partiti
 
 // deliver turns what a partition gave into the answer, with what was asked for of each message.
 func deliver(record *catalog.Queue, q *protocol.ReceiveMessageRequest, partition int, result *queue.Result) ([]protocol.ReceivedMessage, error) {
+	if len(result.Messages) == 0 {
+		return nil, nil
+	}
+	receipts := receiptsOf(record)
 	messages := make([]protocol.ReceivedMessage, len(result.Messages))
 	for i := range result.Messages {
 		m := &result.Messages[i]
 		received := &messages[i]
 		received.MessageID = m.MessageID
-		received.ReceiptHandle = receiptHandle(record, partition, m.Handle())
+		received.ReceiptHandle = receipts.handle(partition, m.Handle())
 		received.Body = m.Body
 		received.BodyDigest = protocol.BodyDigest(m.Body)
 		var err error

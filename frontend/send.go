@@ -118,6 +118,12 @@ type outgoing struct {
 // and a repeat of the whole is told by its deduplication ids.
 func (s *Server) send(ctx context.Context, c *caller, record *catalog.Queue, entries []outgoing) error {
 	partitions := s.place(record, entries)
+	random := make([]byte, 16*len(entries))
+	// A Host's Random never fails.
+	_, _ = s.host.Random.Read(random)
+	for i := range entries {
+		entries[i].sent.MessageID = protocol.NewMessageID([16]byte(random[16*i:]))
+	}
 	return s.onPartitions(partitions, func(partition int) error {
 		command := queue.Command{Kind: queue.KindSend, Sends: make([]queue.Send, 0, len(entries))}
 		for i := range entries {
@@ -171,12 +177,13 @@ func (s *Server) sendOf(c *caller, record *catalog.Queue, entry *outgoing) queue
 	}
 	entry.sent = protocol.SentMessage{
 		ID:                     m.ID,
+		MessageID:              entry.sent.MessageID,
 		BodyDigest:             protocol.BodyDigest(m.Body),
 		AttributesDigest:       protocol.AttributesDigest(m.Attributes),
 		SystemAttributesDigest: protocol.AttributesDigest(m.SystemAttributes),
 	}
 	send := queue.Send{
-		MessageID:        s.newMessageID(),
+		MessageID:        entry.sent.MessageID,
 		Body:             m.Body,
 		Attributes:       protocol.EncodeAttributes(m.Attributes),
 		SystemAttributes: protocol.EncodeAttributes(system),

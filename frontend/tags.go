@@ -67,7 +67,7 @@ func (s *Server) tagQueue(ctx context.Context, c *caller, q *protocol.TagQueueRe
 	}
 	tags, err := checkTags(name, q.Tags)
 	if err != nil {
-		return nil, err
+		return nil, s.unlessMissing(ctx, account, name, err)
 	}
 	return s.change(ctx, metadata.SetRequest{Account: account, Name: name, Tags: tags})
 }
@@ -81,13 +81,20 @@ func (s *Server) untagQueue(ctx context.Context, c *caller, q *protocol.UntagQue
 	if len(q.TagKeys) == 0 {
 		return nil, missingParameter("TagKeys")
 	}
-	if len(q.TagKeys) > catalog.TagsMax {
-		return nil, tooManyTags(name)
-	}
-	for _, key := range q.TagKeys {
-		if utf8.RuneCountInString(key) > maxTagKey {
-			return nil, invalidParameterText("Tag keys must be between 1 and 128 characters in length.")
-		}
+	if err := checkTagKeys(name, q.TagKeys); err != nil {
+		return nil, s.unlessMissing(ctx, account, name, err)
 	}
 	return s.change(ctx, metadata.SetRequest{Account: account, Name: name, RemoveTags: q.TagKeys})
+}
+
+func checkTagKeys(name string, keys []string) error {
+	if len(keys) > catalog.TagsMax {
+		return tooManyTags(name)
+	}
+	for _, key := range keys {
+		if utf8.RuneCountInString(key) > maxTagKey {
+			return invalidParameterText("Tag keys must be between 1 and 128 characters in length.")
+		}
+	}
+	return nil
 }

@@ -43,7 +43,7 @@ type Operation struct {
 	// Input.
 	Attributes        map[string]string `json:"attributes,omitempty"` // CreateQueue, SetAttributes
 	Body              string            `json:"body,omitempty"`       // Send: unique in the run; the recorder's token, not the padding
-	Group             string            `json:"group,omitempty"`      // Send to FIFO
+	Group             string            `json:"group,omitempty"`      // Send, always to FIFO
 	DeduplicationID   string            `json:"dedup,omitempty"`      // Send to FIFO
 	DelaySeconds      int               `json:"delay,omitempty"`      // Send (the queue's, if the request had none)
 	Handle            string            `json:"handle,omitempty"`     // Delete, ChangeVisibility

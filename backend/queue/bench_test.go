@@ -54,6 +54,25 @@ func BenchmarkReceiveDelete(b *testing.B) {
 	}
 }
 
+// BenchmarkTenants is both on a standard queue whose messages have groups, one of which sends half of them and is noisy.
+func BenchmarkTenants(b *testing.B) {
+	for _, groups := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("groups=%d", groups), func(b *testing.B) {
+			bench := newBench(b, false)
+			bench.groups = groups
+			for range benchBacklog / MaxBatch {
+				bench.send(false)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				bench.send(false)
+				bench.receiveDelete(false)
+			}
+			b.ReportMetric(float64(b.N*MaxBatch)/b.Elapsed().Seconds(), "msgs/s")
+		})
+	}
+}
+
 // BenchmarkSnapshot measures how long Snapshot keeps Apply waiting.
 func BenchmarkSnapshot(b *testing.B) {
 	for _, partitions := range []int{1, 1000} {
@@ -77,6 +96,7 @@ type bench struct {
 	b       *testing.B
 	machine *Machine
 	fifo    bool
+	groups  int // of a standard queue, 0 for none
 	nowMs   int64
 	seq     uint64
 	sent    int
@@ -118,6 +138,9 @@ func (s *bench) send(decode bool) {
 		s.sent++
 		c.Sends[i] = Send{Body: s.body, SenderID: "AIDAEXAMPLE"}
 		binary.BigEndian.PutUint64(c.Sends[i].MessageID[:], uint64(s.sent))
+		if s.groups > 0 {
+			c.Sends[i].Group = fmt.Sprintf("group-%d", s.sent%2*s.sent%s.groups)
+		}
 		if s.fifo {
 			c.Sends[i].Group = fmt.Sprintf("group-%d", s.sent%1000)
 			c.Sends[i].DedupID = fmt.Sprintf("id-%d", s.sent)

@@ -21,7 +21,7 @@ import (
 const (
 	snapshotMagic = "chqslot\n"
 	// snapshotVersion is written, and those from oldestSnapshotVersion on are read; snapshot.go says what they lack.
-	snapshotVersion       = 2
+	snapshotVersion       = 3
 	oldestSnapshotVersion = 1
 	// chunkBytes is the size of every chunk but the last; maxChunkBytes what a reader accepts.
 	chunkBytes    = 256 << 10

@@ -1,7 +1,7 @@
 package queue
 
 // Digest returns a number that is equal on replicas whose queues hold the same messages in the same states, have made the
-// same moves and go at the same time, and almost certainly differs otherwise. Replicas must be compared after the same
+// same moves, have been as busy and go at the same time, and almost certainly differs otherwise. Replicas must be compared after the same
 // command. It costs a few operations per partition, for each partition keeps the sum over its messages up to date.
 // Sessions and tombstones are not part of it: when their memory is released may differ between replicas.
 func (m *Machine) Digest() uint64 {
@@ -9,6 +9,9 @@ func (m *Machine) Digest() uint64 {
 	for id, p := range m.partitions {
 		h := mix(mix(id.Queue, uint64(id.Partition)), p.settings.Version)
 		h = mix(mix(h, uint64(p.dropAtMs)), p.lastMove)
+		if p.loads.Len() > 0 {
+			h = mix(h, uint64(p.spent.recent(p.advancedMs, p.inFlight)))
+		}
 		if len(p.tasks) > 0 {
 			h = mix(mix(h, uint64(p.tasks[0].Status)), p.tasks[0].Moved)
 		}

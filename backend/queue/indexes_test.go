@@ -24,6 +24,8 @@ func checkIndexes(t require.TestingT, m *Machine) {
 			require.Contains(t, p.groups, name)
 			require.Equal(t, *g, *p.groups[name])
 		}
+		require.Equal(t, listed(want.tenants), listed(p.tenants), "tenants of %v", id)
+		checkLoads(t, want, p)
 		aside := 0
 		p.messages.Ascend(func(m message) bool {
 			if m.move != 0 {
@@ -45,6 +47,29 @@ func checkIndexes(t require.TestingT, m *Machine) {
 		kept += s.kept
 	}
 	require.Equal(t, m.sessions.kept.Len(), kept)
+}
+
+// listed returns what each tenant has and where it stands.
+func listed(tenants map[string]*tenant) map[string][]place {
+	all := map[string][]place{}
+	for group, t := range tenants {
+		all[group] = append(entries(t.ready), t.listedAt)
+	}
+	return all
+}
+
+// checkLoads compares the loads with those that follow from the messages. A load may be left of messages that were in flight.
+func checkLoads(t require.TestingT, want, p *partition) {
+	p.loads.Ascend(func(l load) bool {
+		counted, ok := want.loads.Get(l)
+		require.Equal(t, counted.inFlight, l.inFlight, "load of %q of %v", l.group, p.id)
+		require.True(t, ok || p.tenants[l.group] != nil, "load of %q of %v", l.group, p.id)
+		return true
+	})
+	want.loads.Ascend(func(l load) bool {
+		require.True(t, p.loads.Has(l), "load of %q of %v", l.group, p.id)
+		return true
+	})
 }
 
 func entries[T any](tree *btree.BTreeG[T]) []T {

@@ -68,7 +68,7 @@ func (m *message) hidden(nowMs int64) bool { return m.visibleAtMs > nowMs }
 
 // place is where the message stands in an index by time.
 func (m *message) place() place {
-	return place{visibleAtMs: m.visibleAtMs, seq: m.seq, delayed: m.receives == 0}
+	return place{visibleAtMs: m.visibleAtMs, seq: m.seq, delayed: m.receives == 0, grouped: m.content.group != ""}
 }
 
 // delivery is the message as its latest receiver gets it.

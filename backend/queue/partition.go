@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/google/btree"
@@ -19,6 +20,8 @@ const treeDegree = 32
 //	              messages, by seq:   1  2  3  4  5  6 ...
 //
 //	standard      ready, by time:     every visible message          hidden, by time: every message in flight or delayed
+//	                                  without a group, and every
+//	                                  group's first
 //	FIFO          ready, by time:     every group's first message,   hidden: the same
 //	                                  if it is visible
 type partition struct {
@@ -41,6 +44,10 @@ type partition struct {
 	tasks []TaskState
 	// arrivals has, for partitions of other queues, the latest move that came from there.
 	arrivals map[PartitionID]arrival
+	// loads says how busy the tenants of a standard queue keep the consumers, and spent how busy all messages do since there
+	// are loads. The counts of messages in flight in loads follow from the messages; what was spent is truth. See fair.go.
+	loads *btree.BTreeG[load]
+	spent meter
 
 	// advancedMs is the time up to which ready and hidden are right.
 	advancedMs int64
@@ -55,8 +62,10 @@ type partition struct {
 	bytes int64
 	// digest is the sum of all messages' digests; see Machine.Digest.
 	digest uint64
-	// groups holds the groups that have messages (FIFO only).
-	groups map[string]*group
+	// groups holds the groups that have messages (FIFO only), tenants those that have visible ones (standard
+	// only; nil before the first).
+	groups  map[string]*group
+	tenants map[string]*tenant
 	// dedupSeqs finds an entry of dedup by its key, attemptTimes an entry of attempts by its ID.
 	dedupSeqs    map[dedupKey]uint64
 	attemptTimes map[string]int64
@@ -69,8 +78,8 @@ type partition struct {
 type place struct {
 	visibleAtMs int64
 	seq         uint64
-	// delayed tells a delayed message from one in flight. It is no part of the order.
-	delayed bool
+	// delayed tells a delayed message from one in flight, and grouped one of a message group. They are no part of the order.
+	delayed, grouped bool
 }
 
 func lessPlace(a, b place) bool {
@@ -80,6 +89,10 @@ func lessPlace(a, b place) bool {
 	return a.seq < b.seq
 }
 
+func comparePlaces(a, b place) int {
+	return cmp.Or(cmp.Compare(a.visibleAtMs, b.visibleAtMs), cmp.Compare(a.seq, b.seq))
+}
+
 // nodePools are lists of unused tree nodes, shared by all partitions of a machine: an idle partition should cost
 // little.
 type nodePools struct {
@@ -87,6 +100,7 @@ type nodePools struct {
 	places   *btree.FreeListG[place]
 	dedup    *btree.FreeListG[dedupEntry]
 	attempts *btree.FreeListG[attempt]
+	loads    *btree.FreeListG[load]
 }
 
 func newNodePools() *nodePools {
@@ -95,6 +109,7 @@ func newNodePools() *nodePools {
 		places:   btree.NewFreeListG[place](btree.DefaultFreeListSize),
 		dedup:    btree.NewFreeListG[dedupEntry](btree.DefaultFreeListSize),
 		attempts: btree.NewFreeListG[attempt](btree.DefaultFreeListSize),
+		loads:    btree.NewFreeListG[load](btree.DefaultFreeListSize),
 	}
 }
 
@@ -108,6 +123,7 @@ func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePoo
 		hidden:   btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
 		aged:     btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
 		moves:    newMoves(), arrivals: map[PartitionID]arrival{},
+		loads:  btree.NewWithFreeListG(treeDegree, lessLoad, nodes.loads),
 		groups: map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
 	}
 }
@@ -134,11 +150,15 @@ func (p *partition) advance(nowMs int64) {
 
 // appear moves a message from the hidden to the visible ones.
 func (p *partition) appear(at place) {
-	p.unhide(at)
+	group := ""
+	if at.grouped {
+		group = p.mustGet(at.seq).content.group
+	}
+	p.unhide(at, group)
 	if p.settings.FIFO {
-		p.refresh(p.groupOf(at.seq))
+		p.refresh(p.groups[group])
 	} else {
-		p.ready.ReplaceOrInsert(at)
+		p.offer(at, group)
 	}
 }
 
@@ -234,11 +254,20 @@ func (p *partition) remove(m message) {
 	p.messages.Delete(m)
 	p.digest -= m.digest()
 	p.bytes -= int64(len(m.content.data))
-	if p.settings.FIFO && m.move == 0 {
-		g := p.groups[m.content.group]
-		g.remove(p.id, m.seq)
-		p.refresh(g)
+	if m.move == 0 {
+		p.leave(&m)
 	}
+}
+
+// leave brings m's group up to date after m has left the indexes.
+func (p *partition) leave(m *message) {
+	if !p.settings.FIFO {
+		p.forgetLoad(m.content.group)
+		return
+	}
+	g := p.groups[m.content.group]
+	g.remove(p.id, m.seq)
+	p.refresh(g)
 }
 
 // index enters a message into hidden or ready, as of advancedMs.
@@ -249,10 +278,10 @@ func (p *partition) index(m message) {
 		if m.receives == 0 {
 			p.delayed++
 		} else {
-			p.inFlight++
+			p.takeOff(m.content.group)
 		}
 	case !p.settings.FIFO:
-		p.ready.ReplaceOrInsert(m.place())
+		p.offer(m.place(), m.content.group)
 	}
 	if p.settings.FIFO {
 		p.refresh(p.groups[m.content.group])
@@ -263,22 +292,22 @@ func (p *partition) index(m message) {
 // the message has its new state.
 func (p *partition) unindex(m message) {
 	if m.hidden(p.advancedMs) {
-		p.unhide(m.place())
+		p.unhide(m.place(), m.content.group)
 	} else if !p.settings.FIFO {
-		if _, ok := p.ready.Delete(m.place()); !ok {
+		if !p.withdraw(m.place(), m.content.group) {
 			panic(fmt.Sprintf("partition %v: message %d, visible since %d, is not ready at %d", p.id, m.seq, m.visibleAtMs, p.advancedMs))
 		}
 	}
 }
 
-// unhide takes a message out of hidden.
-func (p *partition) unhide(at place) {
+// unhide takes a message of a group out of hidden.
+func (p *partition) unhide(at place, group string) {
 	if _, ok := p.hidden.Delete(at); !ok {
 		panic(fmt.Sprintf("partition %v: message %d, invisible until %d, is not hidden at %d", p.id, at.seq, at.visibleAtMs, p.advancedMs))
 	}
 	if at.delayed {
 		p.delayed--
 	} else {
-		p.inFlight--
+		p.land(min(at.visibleAtMs, p.advancedMs), group)
 	}
 }

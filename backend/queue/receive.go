@@ -26,8 +26,11 @@ func (p *partition) receiveFIFO(r *Receive) *Result {
 // room is how many messages a receive may deliver: what it asks for, within MaxInFlight.
 func (p *partition) room(r *Receive) int { return max(0, min(r.Max, MaxInFlight-p.inFlight)) }
 
-// takeStandard returns up to room visible messages, those first that became visible first.
+// takeStandard returns up to room visible messages, those first that became visible first unless a tenant is noisy.
 func (p *partition) takeStandard(room int) []message {
+	if len(p.tenants) > 0 {
+		return p.takeFair(room)
+	}
 	taken := make([]message, 0, min(room, p.ready.Len()))
 	p.ready.Ascend(func(at place) bool {
 		if len(taken) >= room {

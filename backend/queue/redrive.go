@@ -103,11 +103,7 @@ func (p *partition) setAside(m message, number uint64, target Target, sourceARN 
 	p.unindex(m)
 	p.messages.ReplaceOrInsert(changed)
 	p.digest += changed.digest() - m.digest()
-	if p.settings.FIFO {
-		g := p.groups[m.content.group]
-		g.remove(p.id, m.seq)
-		p.refresh(g)
-	}
+	p.leave(&m)
 }
 
 // giveBack ends a move without one: the message is visible again, in its place.

@@ -124,7 +124,7 @@ func TestMoveToTheDeadLetterQueue(t *testing.T) {
 	require.Len(t, r.receive(r.source, 10, 1000), 1, "two receives are allowed")
 	r.nowMs += 60_000
 	require.Equal(t, Stats{Visible: 1}, r.stats(r.source, sourceID), "it moves with the receive, not with time")
-	r.send("h")
+	r.send("g")
 	require.Equal(t, []string{"2"}, bodiesOf(r.receive(r.source, 1, 1000)), "the receive returns another message instead")
 	require.Equal(t, Stats{InFlight: 1}, r.stats(r.source, sourceID), "what is set aside is not counted")
 	require.False(t, r.source.Receivable(sourceID, r.nowMs))
@@ -201,13 +201,13 @@ func TestOneReceiveSetsFewAside(t *testing.T) {
 	r := newRedriveRun(t, false, 1)
 	const count = 5 * MaxOutgoing / 2
 	for range count {
-		r.send("g")
+		r.send("")
 	}
 	for range count / MaxBatch {
 		require.Len(t, r.receive(r.source, MaxBatch, 1000), MaxBatch)
 	}
 	r.nowMs += 1000
-	r.send("fresh")
+	r.send("") // a fresh one
 	for _, want := range []int{MaxOutgoing, 2 * MaxOutgoing, count} {
 		got := r.receive(r.source, MaxBatch, 0)
 		require.Equal(t, want, r.source.partitions[sourceID].moves.Len())

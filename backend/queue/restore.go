@@ -111,6 +111,9 @@ func (l *restoring) record(data []byte) error {
 	case recordTask:
 		expect(taskValues + 2)
 		l.readTask(&r)
+	case recordLoad:
+		expect(3)
+		l.readLoad(&r)
 	default:
 		r.Fail("unknown kind %d", kind)
 	}
@@ -289,6 +292,27 @@ func (l *restoring) readTask(r *rpc.Reader) {
 	default:
 		p.tasks = append(p.tasks, t)
 		l.machine.noteMoves(p.id)
+	}
+}
+
+// readLoad reads what was spent. The loads of groups with messages in flight are there already.
+func (l *restoring) readLoad(r *rpc.Reader) {
+	group, window, before := r.String(MaxNameBytes), r.Int64(), r.Int64()
+	p := l.partition
+	switch {
+	case r.Err() != nil:
+	case p == nil:
+		r.Fail("load without a partition")
+	case group == "":
+		p.spent = meter{atMs: p.advancedMs, window: window, before: before}
+	default:
+		known, ok := p.loads.Get(load{group: group})
+		if !ok && p.tenants[group] == nil {
+			r.Fail("load of group %q, which has no message in flight or visible", group)
+			return
+		}
+		known.group, known.spent = group, meter{atMs: p.advancedMs, window: window, before: before}
+		p.loads.ReplaceOrInsert(known)
 	}
 }
 

@@ -27,9 +27,11 @@ import (
 //	  move      number, seq, target's account, target's name, source ARN
 //	  arrival   queue, partition, number, at ms
 //	  task      id, status, target's account, target's name, rate, started ms, to move, moved, failure, credit, step ms
+//	  load      group, spent in this window, spent in the one before, both until advanced ms: first, with the empty group,
+//	            that of all messages; none of a partition without loads
 //
-// An indented record belongs to the one above it. Sessions and tombstones past their time are left out. Version 1 had no
-// records of taken messages, moves, arrivals and tasks, and no drop at ms and last move.
+// An indented record belongs to the one above it. Sessions and tombstones past their time are left out. Version 2 had no
+// records of loads. Version 1 had none of taken messages, moves, arrivals and tasks either, and no drop at ms and last move.
 const (
 	recordTime = iota + 1
 	recordSession
@@ -43,6 +45,7 @@ const (
 	recordArrival
 	recordTask
 	recordTaken
+	recordLoad
 )
 
 // Snapshot is the state of a Machine at one moment. WriteTo may run while the machine goes on applying commands.
@@ -78,6 +81,9 @@ type partitionState struct {
 	moves      *btree.BTreeG[move]
 	arrivals   map[PartitionID]arrival
 	tasks      []TaskState
+	loads      *btree.BTreeG[load] // nil if there are none
+	spent      meter
+	inFlight   int
 }
 
 // Snapshot captures the state. It copies no message: the trees are shared until one side writes to them, so it takes
@@ -100,11 +106,16 @@ func (m *Machine) Snapshot() (*Snapshot, error) {
 		}
 	}
 	for id, p := range m.partitions {
-		s.partitions = append(s.partitions, partitionState{
+		state := partitionState{
 			id: id, settings: p.settings, dropAtMs: p.dropAtMs, lastSeq: p.lastSeq, advancedMs: p.advancedMs,
 			messages: p.messages.Clone(), dedup: p.dedup.Clone(), attempts: p.attempts.Clone(),
 			lastMove: p.lastMove, moves: p.moves.Clone(), arrivals: maps.Clone(p.arrivals), tasks: p.tasks,
-		})
+			spent: p.spent, inFlight: p.inFlight,
+		}
+		if p.loads.Len() > 0 {
+			state.loads = p.loads.Clone()
+		}
+		s.partitions = append(s.partitions, state)
 	}
 	return s, nil
 }
@@ -232,6 +243,23 @@ func (p *partitionState) write(out *chunkWriter) {
 			w.Int64(p.tasks[i].stepMs)
 		})
 	}
+	if p.loads == nil {
+		return
+	}
+	p.writeLoad(out, load{inFlight: p.inFlight, spent: p.spent})
+	p.loads.Ascend(func(l load) bool {
+		p.writeLoad(out, l)
+		return true
+	})
+}
+
+func (p *partitionState) writeLoad(out *chunkWriter, l load) {
+	l.spent.pass(p.advancedMs, l.inFlight)
+	out.encode(recordLoad, 3, func(w *rpc.Writer) {
+		w.String(l.group)
+		w.Int64(l.spent.window)
+		w.Int64(l.spent.before)
+	})
 }
 
 // How many values these records have, a partition's in version 1, and a message that has been in other queues more.

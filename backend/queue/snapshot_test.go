@@ -74,22 +74,54 @@ func furnishedAnew() *Machine {
 	return m
 }
 
+// furnishedFully is furnishedAnew and what version 3 of the format added: a standard queue with message groups, one of which
+// has spent its consumers' time in this minute and the one before.
+func furnishedFully() *Machine {
+	m := furnishedAnew()
+	for _, step := range []struct {
+		nowMs int64
+		c     Command
+	}{
+		{1_000_000, Command{Kind: KindConfigure, Settings: &Settings{Version: 1, RetentionMs: 600_000}}},
+		{1_000_000, Command{Kind: KindSend, Sends: []Send{{Group: "busy"}, {Group: "busy"}, {Group: "busy"}, {Group: "idle"}, {}}}},
+		{1_000_000, Command{Kind: KindReceive, Receive: &Receive{Max: 1, VisibilityMs: 30_000}}},
+		{1_015_000, Command{Kind: KindReceive, Receive: &Receive{Max: 3, VisibilityMs: 30_000}}},
+		{1_021_000, Command{Kind: KindExpire}},
+	} {
+		step.c.Partition, step.c.SettingsVersion = PartitionID{Queue: 6}, 1
+		if result := m.ApplyCommand(step.nowMs, &step.c); result.Code != OK {
+			panic(fmt.Sprintf("%v: %v", step.c.Kind, result.Code))
+		}
+	}
+	return m
+}
+
 func TestSnapshotGolden(t *testing.T) {
-	snapshot := snapshotOf(t, furnishedAnew())
+	snapshot := snapshotOf(t, furnishedFully())
 	requireGolden(t, "testdata/snapshot.golden", []byte(hex.Dump(snapshot)))
 	restored := restore(t, snapshot)
 	checkIndexes(t, restored)
 	require.Equal(t, snapshot, snapshotOf(t, restored))
-	require.Equal(t, furnishedAnew().Totals(), restored.Totals())
-	require.Equal(t, furnishedAnew().Digest(), restored.Digest())
-	require.Equal(t, furnishedAnew().Outgoing(), restored.Outgoing())
+	require.Equal(t, furnishedFully().Totals(), restored.Totals())
+	require.Equal(t, furnishedFully().Digest(), restored.Digest())
+	require.Equal(t, furnishedFully().Outgoing(), restored.Outgoing())
 	require.NotEmpty(t, restored.Outgoing())
 	require.Equal(t, []PartitionID{{Queue: 4}}, restored.Tasks())
 }
 
-// TestOldestSnapshot reads a snapshot of version 1: its state is that of the same commands today.
-func TestOldestSnapshot(t *testing.T) {
-	golden, err := os.ReadFile("testdata/snapshot-1.golden")
+// TestOlderSnapshots reads a snapshot of each earlier version: its state is that of the same commands today.
+func TestOlderSnapshots(t *testing.T) {
+	for file, today := range map[string]*Machine{"snapshot-1.golden": furnished(), "snapshot-2.golden": furnishedAnew()} {
+		t.Run(file, func(t *testing.T) {
+			require.Equal(t, snapshotOf(t, today), snapshotOf(t, restore(t, readGolden(t, "testdata/"+file))))
+		})
+	}
+}
+
+// readGolden returns the bytes that a golden file dumps.
+func readGolden(t *testing.T, file string) []byte {
+	t.Helper()
+	golden, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var snapshot []byte
 	for line := range strings.Lines(string(golden)) {
@@ -100,12 +132,12 @@ func TestOldestSnapshot(t *testing.T) {
 			snapshot = append(snapshot, b...)
 		}
 	}
-	require.Equal(t, snapshotOf(t, furnished()), snapshotOf(t, restore(t, snapshot)))
+	return snapshot
 }
 
 // TestRestoreRefuses damages a snapshot in every place there is.
 func TestRestoreRefuses(t *testing.T) {
-	snapshot := snapshotOf(t, furnishedAnew())
+	snapshot := snapshotOf(t, furnishedFully())
 	refused := func(damaged []byte, what string, at int) {
 		m := furnished()
 		err := m.Restore(bytes.NewReader(damaged))
@@ -298,7 +330,7 @@ func drawSettings(c *Command, version uint64) *Settings {
 // FuzzRestore feeds records past the checksums, each after a byte that gives its length. Whatever is accepted must be a
 // state that keeps its own rules.
 func FuzzRestore(f *testing.F) {
-	chunks, err := newChunkReader(bytes.NewReader(snapshotOf(f, furnishedAnew())))
+	chunks, err := newChunkReader(bytes.NewReader(snapshotOf(f, furnishedFully())))
 	require.NoError(f, err)
 	var seed []byte
 	for {

@@ -60,7 +60,7 @@ type messageSendCommand struct {
 	Body      []string          `arg:"" optional:"" help:"Bodies, each a message; one message with all of the standard input, as it is, if there are none."`
 	Lines     bool              `help:"Send each line of the standard input as a message."`
 	Attribute map[string]string `help:"Message attribute of type String; may be given several times." mapsep:"none" placeholder:"NAME=VALUE"`
-	Group     string            `help:"Message group. A FIFO queue needs one." placeholder:"ID"`
+	Group     string            `help:"Message group. A FIFO queue needs one; on another it is a tenant, see SQS about fair queues." placeholder:"ID"`
 	DedupID   string            `help:"Deduplication id, of a single message." placeholder:"ID"`
 	Delay     time.Duration     `help:"Time before the messages can be received, instead of the queue's; whole seconds, at least 1s."`
 }

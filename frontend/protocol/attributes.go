@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unicode"
@@ -187,9 +188,25 @@ func onlyDigits(text string) bool {
 const InvalidCharacters = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | " +
 	"#xE000 to #xFFFD | #x10000 to #x10FFFF"
 
+// plainWord reports whether none of eight bytes is a control character or beyond ASCII. See jsonReader.plain for how it works.
+func plainWord[T string | []byte](text T) bool {
+	var word [8]byte
+	copy(word[:], text)
+	x := binary.LittleEndian.Uint64(word[:])
+	return ((x-0x20*everyByte)&^x|x)&highBits == 0
+}
+
 // ValidText reports whether valid UTF-8 text consists of characters that a message may contain: those of XML 1.0.
 func ValidText[T string | []byte](text T) bool {
 	for i := 0; i < len(text); i++ {
+		if i%8 == 0 {
+			for i+8 <= len(text) && plainWord(text[i:i+8]) {
+				i += 8
+			}
+			if i == len(text) {
+				break
+			}
+		}
 		switch c := text[i]; {
 		case c >= 0x20 && c < 0xEF, c == '\n', c == '\r', c == '\t':
 		case c < 0x20:

@@ -79,6 +79,11 @@ func TestValidText(t *testing.T) {
 	} {
 		require.Equal(t, want, ValidText(text), "%q", text)
 		require.Equal(t, want, ValidText([]byte(text)), "%q", text)
+		// The same wherever it stands: eight bytes are looked at together.
+		for at := range 17 {
+			shifted := strings.Repeat("x", at) + text + strings.Repeat("é", at)
+			require.Equal(t, want, ValidText(shifted), "%q", shifted)
+		}
 	}
 }
 

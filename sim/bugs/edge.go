@@ -174,8 +174,8 @@ func edge() []Bug {
 				"a consumer deletes another queue's.",
 			Edits: []Edit{{
 				File: "frontend/receipt.go",
-				Old:  "	if !hmac.Equal(mac[:receiptMACBytes], token[receiptDataBytes:]) {\n",
-				New:  "	if hmac.Equal(mac[:receiptMACBytes], nil) {\n",
+				Old:  "	if !hmac.Equal(r.authenticate(data), token[receiptDataBytes:]) {\n",
+				New:  "	if hmac.Equal(r.authenticate(data), nil) {\n",
 			}, {
 				File: "frontend/receipt.go",
 				Old:  "	if data[0] != receiptVersion || binary.BigEndian.Uint64(data[1:]) != record.ID || partition >= len(record.Slots) {\n",

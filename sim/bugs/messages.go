@@ -32,6 +32,19 @@ func messages() []Bug {
 			Also:  []string{"receive-count", "hold-overlap", "message-id", "equal-state"},
 		},
 		{
+			Name: "busy-tenants-forgotten-on-restore",
+			Says: "A host that came back from a snapshot does not know how long the messages of tenants have kept the consumers busy, so " +
+				"it delivers in another order than the others.",
+			Edits: []Edit{{
+				File: "backend/queue/restore.go",
+				Old:  "		p.spent = meter{atMs: p.advancedMs, window: window, before: before}\n",
+				New:  "		p.spent = meter{atMs: p.advancedMs}\n",
+			}},
+			Needs: append(slices.Clone(restarts), "wipe"),
+			Rule:  "equal-state",
+			Also:  []string{"applied-alike"},
+		},
+		{
 			Name: "delay-lost-on-restore",
 			Says: "Delayed messages are visible at once on a host that came back from a snapshot.",
 			Edits: []Edit{{

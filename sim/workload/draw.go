@@ -38,6 +38,9 @@ func Draw(random *rand.Rand, rate float64) Plan {
 	return d.plan
 }
 
+// tenants is how many message groups there are on standard queues, for every second producer.
+const tenants = 4
+
 type drawing struct {
 	random *rand.Rand
 	plan   Plan
@@ -108,8 +111,11 @@ func (d *drawing) producer(q *Queue) {
 	if q.FIFO() {
 		p.Groups = d.pick(1, 2, 3, 8)
 		p.Resend = d.perhaps(0.6, 0.2)
-	} else if p.Delay = d.perhaps(0.4, 0.3); p.Delay > 0 {
-		p.DelaySecondsMax = d.pick(1, 2, 5)
+	} else {
+		if p.Delay = d.perhaps(0.4, 0.3); p.Delay > 0 {
+			p.DelaySecondsMax = d.pick(1, 2, 5)
+		}
+		p.Groups = len(d.plan.Producers) % 2 * tenants
 	}
 	d.plan.Producers = append(d.plan.Producers, p)
 }

@@ -16,7 +16,7 @@ import (
 type outgoing struct {
 	token, body string
 	delay       *int   // seconds; nil leaves it to the queue
-	group       string // FIFO
+	group       string // FIFO, or of a tenant
 	// dedupID is the deduplication id that counts; explicit, that it is in the request and not the body's hash.
 	dedupID  string
 	explicit bool

@@ -73,8 +73,8 @@ type Producer struct {
 	// Delay is the share of messages, on standard queues, with a delay of their own, 0 to DelaySecondsMax.
 	Delay           float64 `json:"delay,omitempty"`
 	DelaySecondsMax int     `json:"delaySecondsMax,omitempty"`
-	// Groups is the number of message groups on a FIFO queue, at least 1. Producers of a queue share them, and half
-	// of all messages go to the first one.
+	// Groups is the number of message groups: on a FIFO queue at least 1, on a standard one, where they are tenants, 0 if
+	// messages have none. Producers of a queue share them, and half of all messages go to the first one.
 	Groups int `json:"groups,omitempty"`
 	// Resend is the share of messages, on FIFO queues, that carry the deduplication id of an earlier one.
 	Resend float64 `json:"resend,omitempty"`

@@ -59,12 +59,16 @@ func (p *producer) batch(t *thread) []outgoing {
 func (p *producer) message(t *thread, place, bytes int) outgoing {
 	m := outgoing{token: fmt.Sprintf("%s/%d.%d", t.name, p.requests, place)}
 	m.body = newBody(m.token, bytes, t.random)
-	switch {
-	case t.queue.FIFO():
+	if t.queue.FIFO() {
 		p.order(t, &m)
-	case t.chance(p.Delay):
+		return m
+	}
+	if t.chance(p.Delay) {
 		delay := t.random.IntN(p.DelaySecondsMax + 1)
 		m.delay = &delay
+	}
+	if p.Groups > 0 {
+		m.group = p.group(t)
 	}
 	return m
 }
