@@ -118,6 +118,11 @@ func again(r *receipt) Message {
 
 func (q *queue) quiet() bool { return len(q.clears.byFrom) == 0 }
 
+// simple reports whether a message stays in the queue from its send to its delete.
+func (q *queue) simple() bool {
+	return !q.once && q.deadLetter == nil && len(q.from) == 0 && len(q.movesTo) == 0
+}
+
 // acknowledged reports whether one request stored the message, was answered, and nobody else may have stored it.
 func acknowledged(one *message) bool {
 	return len(one.answers) == 1 && len(one.creators) == 1 && one.answers[0] == one.creators[0] && one.answers[0].settled()
@@ -138,7 +143,7 @@ func (m *mutation) resurrect(fifo bool) bool {
 
 func (m *mutation) duplicate(fifo bool) bool {
 	r := pick(m, m.receipts(), func(r *receipt) bool {
-		return r.message.queue.fifo == fifo && acknowledged(r.message) && r.message.queue.name != "dead"
+		return r.message.queue.fifo == fifo && r.message.queue.exact == fifo && acknowledged(r.message) && len(r.message.queue.sources) == 0
 	})
 	if r == nil {
 		return false
