@@ -186,6 +186,9 @@ func (m *mutation) reusedLater(old *message) *Operation {
 // ordered returns two messages of a group of which the first was certainly stored first.
 func (m *mutation) ordered() (a, b *message) {
 	for _, q := range m.known.queues {
+		if !q.simple() {
+			continue
+		}
 		for _, g := range q.lineups {
 			for i, b := range g.messages[1:] {
 				if a := g.messages[i]; a.bornBy < b.bornFrom && m.rng.IntN(3) == 0 {
@@ -215,6 +218,9 @@ func (m *mutation) lined(one *message) bool {
 // inLine returns receipts of two messages of one group, the later message received later.
 func (m *mutation) inLine() (a, b *receipt) {
 	for _, q := range m.known.queues {
+		if !q.simple() {
+			continue
+		}
 		for _, g := range q.lineups {
 			for i, second := range g.messages[1:] {
 				first := g.messages[i]

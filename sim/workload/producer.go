@@ -58,10 +58,16 @@ func (p *producer) batch(t *thread) []outgoing {
 
 func (p *producer) message(t *thread, place, bytes int) outgoing {
 	m := outgoing{token: fmt.Sprintf("%s/%d.%d", t.name, p.requests, place)}
+	if t.chance(p.Marked) {
+		m.token += markedSuffix
+	}
 	m.body = newBody(m.token, bytes, t.random)
 	switch {
-	case t.queue.FIFO():
+	case t.queue.exact():
 		p.order(t, &m)
+	}
+	switch {
+	case t.queue.FIFO():
 	case t.chance(p.Delay):
 		delay := t.random.IntN(p.DelaySecondsMax + 1)
 		m.delay = &delay
@@ -69,7 +75,7 @@ func (p *producer) message(t *thread, place, bytes int) outgoing {
 	return m
 }
 
-// order gives a message of a FIFO queue its group and deduplication id: those of an earlier message, or its own. Bodies
+// order gives a message its group, on a FIFO queue, and its deduplication id: those of an earlier message, or its own. Bodies
 // are unique in the run, so on a queue with content-based deduplication a duplicate names the hash of the first one.
 func (p *producer) order(t *thread, m *outgoing) {
 	if len(p.earlier) > 0 && t.chance(p.Resend) {
@@ -96,6 +102,9 @@ func (p *producer) order(t *thread, m *outgoing) {
 }
 
 func (p *producer) group(t *thread) string {
+	if !t.queue.FIFO() {
+		return ""
+	}
 	group := 0
 	if !t.chance(hotGroup) {
 		group = t.random.IntN(p.Groups)
