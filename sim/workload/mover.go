@@ -11,7 +11,12 @@ type mover struct {
 	*Mover
 	// running is the handle of the task that ran when we last knew of it, or empty.
 	running string
+	// unfinished says that the newest task did not end by itself: what it had begun to move may be on its way.
+	unfinished bool
 }
+
+// endPause is the mean time between two looks at a task that is to end.
+const endPause = 500 * time.Millisecond
 
 // tasksListed is how many tasks it asks for.
 const tasksListed = 10
@@ -20,15 +25,16 @@ func (m *mover) run(t *thread) {
 	if !t.createQueue() {
 		return
 	}
-	for t.working() {
-		t.env.Sleep(t.exponential(time.Duration(m.EveryMs) * time.Millisecond))
+	for {
+		pause := time.Duration(m.EveryMs) * time.Millisecond
+		if t.run.phase() == draining {
+			pause = min(pause, endPause)
+		}
+		t.env.Sleep(t.exponential(pause))
 		switch {
-		case t.run.phase() == draining:
-			if m.end(t) {
-				return
-			}
-		case t.run.phase() == over:
+		case t.run.phase() == over || t.run.phase() == draining && m.end(t):
 			return
+		case t.run.phase() == draining:
 		case m.running == "":
 			m.start(t)
 		case t.chance(m.Cancel):
@@ -39,17 +45,24 @@ func (m *mover) run(t *thread) {
 	}
 }
 
-// end cancels what runs. It returns whether nothing does, and then says until when messages may be on their way.
+// end looks whether a task runs, and may cancel it: it has ended soon anyway, for its queue is drained. It returns whether none runs,
+// and then says until when messages may be on their way.
 func (m *mover) end(t *thread) bool {
 	if !m.list(t) {
 		return false
 	}
 	if m.running != "" {
-		m.cancel(t)
+		if t.chance(m.Cancel) {
+			m.cancel(t)
+		}
 		return false
 	}
+	slack := unsettledSlack
+	if m.unfinished {
+		slack = moveSlack
+	}
 	for _, target := range append(t.run.options.Plan.targets(m.Mover), m.Queue) {
-		t.run.note(target, func(l *ledger) { l.quiet(t.env.Now() + moveSlack) })
+		t.run.note(target, func(l *ledger) { l.quiet(t.env.Now() + slack) })
 	}
 	return true
 }
@@ -96,6 +109,7 @@ func (m *mover) list(t *thread) bool {
 		return false
 	}
 	m.running = ""
+	m.unfinished = len(tasks) > 0 && tasks[0].Status != "COMPLETED"
 	for _, task := range tasks {
 		if task.Status == "RUNNING" {
 			m.running = task.Task
