@@ -17,14 +17,14 @@ func (c *checker) checkTasks(q *queue) {
 }
 
 // checkRate checks that what tasks moved did not come sooner than their rates allow. At most one task runs at a time, so each counts
-// until the next was started for certain.
+// until the next was started for certain; one of unknown outcome may be started at any time.
 func (c *checker) checkRate(q *queue) {
 	var starts []*Operation
 	unlimited := forever
 	for _, op := range q.tasks {
 		if op.Kind == StartMoveTask && op.possible() {
 			starts = append(starts, op)
-			if op.Rate == 0 || op.requests() > 1 {
+			if op.Rate == 0 {
 				unlimited = min(unlimited, op.Call)
 			}
 		}
@@ -50,7 +50,7 @@ func (c *checker) checkRate(q *queue) {
 		for k, op := range starts {
 			until := r.op.Return
 			for _, next := range starts[k+1:] {
-				if next.Outcome == OK {
+				if next.Outcome == OK && op.settled() {
 					until = min(until, next.Return)
 					break
 				}
