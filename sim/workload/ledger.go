@@ -52,8 +52,12 @@ type arriving struct {
 }
 
 // moveSlack is how long after a message could have been received once more it may take to come to its dead-letter queue, or after
-// a task's end to where that moved it: transfers that fail are repeated, and must find new leaders.
-const moveSlack = 20 * time.Second
+// a task's end to where that moved it: transfers that fail are repeated, and must find new leaders. Those are there when the
+// queues are drained.
+const (
+	moveSlack        = 20 * time.Second
+	moveSlackDrained = 10 * time.Second
+)
 
 // hold is the latest receive of a message.
 type hold struct {
@@ -108,9 +112,9 @@ func (l *ledger) turnedUp(m *linearizability.Message) {
 	l.found(l.byToken[m.Body])
 }
 
-// mayCome notes a message that moves here when it is not deleted by the holder of a handle until the given time.
+// mayCome notes a message that moves here, by the given time, when it is not deleted by its holder.
 func (l *ledger) mayCome(m *linearizability.Message, until time.Duration) {
-	l.coming[m.MessageID] = arriving{handle: m.Handle, until: until + moveSlack}
+	l.coming[m.MessageID] = arriving{handle: m.Handle, until: until}
 	l.empties = 0
 }
 

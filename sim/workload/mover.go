@@ -59,7 +59,7 @@ func (m *mover) end(t *thread) bool {
 	}
 	slack := unsettledSlack
 	if m.unfinished {
-		slack = moveSlack
+		slack = moveSlackDrained
 	}
 	for _, target := range append(t.run.options.Plan.targets(m.Mover), m.Queue) {
 		t.run.note(target, func(l *ledger) { l.quiet(t.env.Now() + slack) })

@@ -286,7 +286,7 @@ func (r *Run) note(queue string, f func(l *ledger)) {
 }
 
 // moved changes the ledgers of other queues after a receive from one: messages that came here are not missing there, and those that
-// were received as often as they may be move on. in doubt says that some may have been received without us being told.
+// were received as often as they may be move on. inDoubt says that some may have been received without us being told.
 func (r *Run) moved(q *Queue, messages []linearizability.Message, until time.Duration, inDoubt bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -298,15 +298,23 @@ func (r *Run) moved(q *Queue, messages []linearizability.Message, until time.Dur
 	if q.DeadLetter == "" {
 		return
 	}
-	target := r.ledgers[q.DeadLetter]
+	target, by := r.ledgers[q.DeadLetter], until+r.moveSlack()
 	for i := range messages {
 		if messages[i].ReceiveCount >= q.MaxReceives {
-			target.mayCome(&messages[i], until)
+			target.mayCome(&messages[i], by)
 		}
 	}
 	if inDoubt {
-		target.quiet(until + moveSlack)
+		target.quiet(by)
 	}
+}
+
+// moveSlack is how long a move may take. r.mu is held.
+func (r *Run) moveSlack() time.Duration {
+	if r.now == producing {
+		return moveSlack
+	}
+	return moveSlackDrained
 }
 
 func (r *Run) count(kind linearizability.Kind, outcome linearizability.Outcome) {
