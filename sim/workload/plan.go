@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -236,6 +237,8 @@ func (p *Plan) queue(name string) *Queue {
 
 func (q *Queue) validate(deadLetter *Queue) error {
 	switch {
+	case q.ContentBased && !q.FIFO():
+		return errors.New("only a FIFO queue can be content-based")
 	case q.DeadLetter == "" && q.MaxReceives == 0:
 	case deadLetter == nil || deadLetter.FIFO() != q.FIFO() || deadLetter == q:
 		return fmt.Errorf("dead-letter queue %q is no other queue of the kind", q.DeadLetter)
@@ -329,8 +332,6 @@ func (p *Producer) validate(queue *Queue) error {
 		return fmt.Errorf("batches of up to %d messages, must be 1 to 10", p.BatchMax)
 	case p.BodyBytesMin < bodyBytesLeast || p.BodyBytesMax < p.BodyBytesMin || p.BodyBytesMax*p.BatchMax > bodyBytesMost:
 		return fmt.Errorf("bodies of %d to %d bytes, must be %d to %d in a batch", p.BodyBytesMin, p.BodyBytesMax, bodyBytesLeast, bodyBytesMost)
-	case queue.exact() && !queue.FIFO() && queue.ContentBased:
-		return fmt.Errorf("only a FIFO queue can be content-based")
 	case queue.FIFO() && p.Groups < 1:
 		return fmt.Errorf("%d message groups, must be at least 1", p.Groups)
 	case queue.FIFO() && p.Delay > 0:
