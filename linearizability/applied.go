@@ -34,6 +34,7 @@ type appliedCommand struct {
 	delay          int64        // configure, drop: that of a FIFO queue
 	delivery       string       // configure, drop
 	keep           int64        // drop: for how long the queue can be restored; 0 is not at all
+	maxReceives    uint64       // configure, drop: after how many receives messages move; 0 is never
 	sends          []appliedMsg // send
 	most           int          // receive
 	attempt        string       // receive
@@ -43,7 +44,52 @@ type appliedCommand struct {
 	took           bool         // receive: it removed what it delivered
 	out            []appliedMsg // sent messages, or delivered ones
 	codes          []string     // delete, visibility
+
+	origin    string         // transfer: the partition that the messages come from
+	moved     []appliedMoved // transfer
+	through   uint64         // settle: the number of the last move that has ended
+	returned  bool           // settle: the messages stay where they were
+	operation string         // move-task
+	task      string         // move-task: the id of a task that is started or cancelled
+	rateMilli uint64         // move-task: of a task that is started
+	targeted  bool           // move-task: its messages move to one queue, and not each to the one that it came from
+	tasks     []appliedTask  // move-task: what a list shows
+	asides    []appliedAside // receive, move-task: what was set aside to move
 }
+
+// appliedMoved is a message as it arrives in another queue. It has a source if it arrives in the dead-letter queue of that.
+type appliedMoved struct {
+	number    uint64
+	id, group string
+	sentMs    int64
+	receives  uint64
+	source    string
+}
+
+// appliedTask is a partition's part of a message move task.
+type appliedTask struct {
+	id     string
+	status taskStatus
+	moved  uint64
+}
+
+// appliedAside is a message that is set aside, by the number of its move.
+type appliedAside struct{ number, seq uint64 }
+
+// The operations on tasks and the states of tasks, as replicas number them.
+const (
+	taskStart  = "1"
+	taskCancel = "2"
+	taskStep   = "3"
+	taskList   = "4"
+
+	taskRunning   taskStatus = "0"
+	taskCompleted taskStatus = "1"
+	taskCancelled taskStatus = "2"
+	taskFailed    taskStatus = "3"
+)
+
+type taskStatus string
 
 // appliedMsg is what a command or result says of one message. Which fields count depends on where it is.
 type appliedMsg struct {
@@ -103,8 +149,9 @@ func parseCommand(text string) (appliedCommand, error) {
 		p := r.parts(input, 3)
 		c.most, c.visibility, c.attempt = int(r.signed(p[0])), r.signed(p[1]), r.name(p[2])
 		for _, entry := range r.entries(output) {
-			p := r.parts(entry, 3)
-			c.out = append(c.out, appliedMsg{id: p[0], seq: r.unsigned(p[1]), receive: r.unsigned(p[2])})
+			if p := r.parts(entry, 3); !c.readAside(&r, p) {
+				c.out = append(c.out, appliedMsg{id: p[0], seq: r.unsigned(p[1]), receive: r.unsigned(p[2])})
+			}
 		}
 	case "delete", "visibility":
 		for _, entry := range r.entries(input) {
@@ -115,6 +162,26 @@ func parseCommand(text string) (appliedCommand, error) {
 			c.handles = append(c.handles, appliedMsg{seq: r.unsigned(p[0]), receive: r.unsigned(p[1]), ms: r.signed(p[2])})
 		}
 		c.codes = r.entries(output)
+	case "transfer":
+		for i, entry := range r.entries(input) {
+			if i == 0 {
+				c.origin = strings.Replace(entry, ".", "/", 1)
+				continue
+			}
+			p := r.parts(entry, 6)
+			c.moved = append(c.moved, appliedMoved{r.unsigned(p[0]), p[1], r.name(p[2]), r.signed(p[3]), r.unsigned(p[4]), r.name(p[5])})
+		}
+	case "settle":
+		p := r.parts(input, 2)
+		c.through, c.returned = r.unsigned(p[0]), p[1] == "1"
+	case "move-task":
+		p := r.parts(input, 4)
+		c.operation, c.task, c.rateMilli, c.targeted = p[0], p[1], r.unsigned(p[2]), p[3] == "1"
+		for _, entry := range r.entries(output) {
+			if p := r.parts(entry, 3); !c.readAside(&r, p) {
+				c.tasks = append(c.tasks, appliedTask{p[0], taskStatus(p[1]), r.unsigned(p[2])})
+			}
+		}
 	case "purge", "expire":
 	default:
 		r.fail("kind %q is not known", c.kind)
@@ -130,10 +197,16 @@ func (c *appliedCommand) readSettings(r *appliedReader, p []string) {
 	if !slices.Contains([]string{deliveredAtLeastOnce, deliveredAtMostOnce, deliveredExactlyOnce}, c.delivery) {
 		r.fail("delivery %q is not known", c.delivery)
 	}
-	c.delay = r.signed(p[6])
-	if r.unsigned(p[5]) != 0 {
-		r.fail("a dead-letter queue after %s receives: moves between queues cannot be followed", p[5])
+	c.maxReceives, c.delay = r.unsigned(p[5]), r.signed(p[6])
+}
+
+// readAside reads an entry of an output if it is about a message that was set aside.
+func (c *appliedCommand) readAside(r *appliedReader, p []string) bool {
+	if p[0] != "aside" {
+		return false
 	}
+	c.asides = append(c.asides, appliedAside{r.unsigned(p[1]), r.unsigned(p[2])})
+	return true
 }
 
 // appliedReader reads parts of a command and keeps the first error.

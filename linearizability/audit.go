@@ -19,7 +19,7 @@ const (
 func AuditRules() []Rule { return []Rule{AppliedResult, AppliedAnswer} }
 
 // Audit is the judge that sees inside: it is given every entry that the replicas of the queues' partitions applied, each once and in
-// any order, and the clients' history. A naive queue (naive.go) is led through the entries and must agree with each result; then
+// any order, and the clients' history. A naive queue (naive.go, naivemoves.go) is led through the entries and must agree with each result; then
 // each answer in the history must be one that was given by a command that was applied during the operation. It finds what
 // clients can hardly see: an answer from the wrong state that happens to look right. Entries must be complete from the first on.
 //
@@ -29,9 +29,11 @@ func Audit(entries []Applied, h []Operation) Verdict {
 	c.verdict.Checked = map[Rule]int{AppliedResult: 0, AppliedAnswer: 0}
 	entries = slices.Clone(entries)
 	slices.SortFunc(entries, func(a, b Applied) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Index, b.Index)) })
-	a := &audit{checker: c, sent: map[string]sentEvidence{}, delivered: map[delivered][]int64{}, deleted: map[string][]int64{}, ids: map[place]string{}}
+	a := &audit{checker: c, sent: map[string]sentEvidence{}, delivered: map[delivered][]int64{}, deleted: map[string][]int64{}, kept: map[place]keptMessage{}}
 	slots := map[string]*naiveSlot{}
 	lost := map[string]bool{} // partitions that the naive queue can no longer follow
+	parsed := make([][]appliedCommand, len(entries))
+	moves := newNaiveMoves()
 	for i := range entries {
 		e := &entries[i]
 		commands, err := parseCommands(e.Commands)
@@ -40,14 +42,23 @@ func Audit(entries []Applied, h []Operation) Verdict {
 			a.result(e, "%v", err)
 			continue
 		}
+		parsed[i] = commands
+		for k := range commands {
+			if err := moves.note(e.Seen, &commands[k]); err != nil {
+				a.result(e, "%v", err)
+			}
+		}
+	}
+	for i, commands := range parsed {
+		e := &entries[i]
 		slot := slots[e.Group]
 		if slot == nil {
-			slot = newNaiveSlot()
+			slot = newNaiveSlot(moves)
 			slots[e.Group] = slot
 		}
+		slot.seen = e.Seen
 		for k := range commands {
 			command := &commands[k]
-			a.note(e, command)
 			if at := e.Group + " " + command.partition; !lost[at] {
 				c.judged(AppliedResult)
 				if err := slot.apply(e.AtMs, command); err != nil {
@@ -55,6 +66,7 @@ func Audit(entries []Applied, h []Operation) Verdict {
 					a.result(e, "a %s on partition %s: %v", command.kind, command.partition, err)
 				}
 			}
+			a.note(e, command)
 		}
 	}
 	for i := range h {
@@ -70,7 +82,13 @@ type audit struct {
 	sent      map[string]sentEvidence
 	delivered map[delivered][]int64 // when
 	deleted   map[string][]int64    // when a delete was accepted
-	ids       map[place]string
+	kept      map[place]keptMessage
+}
+
+// keptMessage is a message that was stored, and how often it had been received in other queues before.
+type keptMessage struct {
+	id      string
+	earlier uint64
 }
 
 // sentEvidence is what was answered to a send.
@@ -110,18 +128,22 @@ func (a *audit) note(e *Applied, c *appliedCommand) {
 				evidence := a.sent[m.id]
 				evidence.seq, evidence.seen = m.seq, append(evidence.seen, e.Seen)
 				a.sent[m.id] = evidence
-				a.ids[place{c.partition, m.seq}] = m.id
+				a.kept[place{c.partition, m.seq}] = keptMessage{id: m.id}
 			}
+		}
+	case "transfer":
+		for _, m := range c.out {
+			a.kept[place{c.partition, m.seq}] = keptMessage{m.id, m.receive}
 		}
 	case "receive":
 		for _, m := range c.out {
-			key := delivered{m.id, int(m.receive)}
+			key := delivered{m.id, int(m.receive + a.kept[place{c.partition, m.seq}].earlier)}
 			a.delivered[key] = append(a.delivered[key], e.Seen)
 		}
 	case "delete":
 		for i, handle := range c.handles {
 			if i < len(c.codes) && c.codes[i] == "ok" {
-				id := a.ids[place{c.partition, handle.seq}]
+				id := a.kept[place{c.partition, handle.seq}].id
 				a.deleted[id] = append(a.deleted[id], e.Seen)
 			}
 		}

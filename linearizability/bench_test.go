@@ -50,10 +50,20 @@ func largeHistory(n int) ([]Operation, Options) {
 			if q.DeadLetter != "" {
 				q.DeadLetter = prefix + q.DeadLetter
 			}
+			q.MovesTo = slices.Clone(q.MovesTo)
+			for i := range q.MovesTo {
+				q.MovesTo[i] = prefix + q.MovesTo[i]
+			}
 			all.Queues[prefix+name] = q
 		}
 		for _, op := range part {
 			op.Queue = prefix + op.Queue
+			op.Messages = slices.Clone(op.Messages)
+			for i := range op.Messages {
+				if m := &op.Messages[i]; m.Source != "" {
+					m.Source = prefix + m.Source
+				}
+			}
 			h = append(h, op)
 		}
 	}

@@ -22,6 +22,12 @@ const (
 	Delay                Rule = "delay"
 	ReceiveCount         Rule = "receive-count"
 	DeadLetter           Rule = "dead-letter"
+	MovedAltered         Rule = "moved-altered"
+	MovedTwice           Rule = "moved-twice"
+	MovedOrder           Rule = "moved-order"
+	MoveRate             Rule = "move-rate"
+	MoveTaskState        Rule = "move-task"
+	AtMostOnce           Rule = "at-most-once"
 	EmptyLongPoll        Rule = "empty-long-poll"
 	DuplicateSend        Rule = "duplicate-send"
 	HoldOverlap          Rule = "hold-overlap"
@@ -45,7 +51,7 @@ func Rules() []Rule {
 func historyRules() []Rule {
 	return []Rule{
 		MalformedHistory, Lost, Invented, Corrupted, Response, HandleReuse, SharedMessageID, PurgedReturns, Delay, ReceiveCount,
-		DeadLetter, EmptyLongPoll, DuplicateSend, HoldOverlap, DeletedReturns, DuplicateSendFIFO, Deduplication, Sequence,
+		DeadLetter, MovedAltered, MovedTwice, MovedOrder, MoveRate, MoveTaskState, AtMostOnce, EmptyLongPoll, DuplicateSend, HoldOverlap, DeletedReturns, DuplicateSendFIFO, Deduplication, Sequence,
 		SequenceOrder, FIFOOrder, FIFOHoldOverlap, DeletedReturnsFIFO, ExpiredHandleDeletes,
 	}
 }
@@ -95,9 +101,23 @@ type Queue struct {
 	// it moves there. They are the same during the whole run.
 	DeadLetter  string
 	MaxReceives int
+	// MovesTo names the queues to which message move tasks move this one's messages.
+	MovesTo []string
+	// Delivery is how often messages are delivered where that is not what SQS does. It never changes.
+	Delivery Delivery
 	// Undrained excepts the queue from Options.Drained.
 	Undrained bool
 }
+
+// Delivery is how often a queue delivers a message.
+type Delivery string
+
+// The deliveries. FIFO queues are always at least exactly-once.
+const (
+	DeliveredAtLeastOnce Delivery = ""
+	DeliveredAtMostOnce  Delivery = "at-most-once" // a receive removes
+	DeliveredExactlyOnce Delivery = "exactly-once" // sends are deduplicated and outdated handles refused, as on FIFO queues
+)
 
 // Verdict is what Check or Judge found. It is the same for the same history and options, byte for byte.
 type Verdict struct {
@@ -171,6 +191,9 @@ var checks = []func(c *checker, q *queue){
 	(*checker).checkDelay,
 	(*checker).checkCounts,
 	(*checker).checkDeadLetters,
+	(*checker).checkMoves,
+	(*checker).checkTasks,
+	(*checker).checkOnce,
 	(*checker).checkPolls, // after checkOrder, whose message groups it needs
 }
 

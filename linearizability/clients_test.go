@@ -147,6 +147,8 @@ func (w *refWorld) produce(name string, q *refQueue) {
 		op := Operation{Client: name, Kind: Send, Queue: q.name, Body: fmt.Sprintf("b%d", w.bodies)}
 		if q.fifo {
 			op.Group = fmt.Sprintf("g%d", w.rng.IntN(3))
+		}
+		if q.exact {
 			op.DeduplicationID = fmt.Sprintf("d%d", w.bodies)
 			if w.chance(20) {
 				op.DeduplicationID = fmt.Sprintf("reused%d", w.rng.IntN(4))
@@ -167,7 +169,7 @@ func (w *refWorld) send(q *refQueue, entries []Operation, next func(), again int
 		stored := make([]sent, len(entries))
 		for i := range entries {
 			stored[i].id, stored[i].number = q.send(w.service(), &entries[i])
-			w.applySend(q, &entries[i], stored[i].id, stored[i].number)
+			w.applySend(q, &entries[i], stored[i].id)
 		}
 		answer(func(i int, op *Operation) {
 			known = true
@@ -175,7 +177,7 @@ func (w *refWorld) send(q *refQueue, entries []Operation, next func(), again int
 		})
 	}
 	w.request(entries, w.tries(), refPatience, apply, func() {
-		if q.fifo && !known && again > 0 {
+		if q.exact && !known && again > 0 {
 			w.after(w.between(time.Millisecond, time.Second), func() { w.send(q, entries, next, again-1) })
 			return
 		}
@@ -183,9 +185,14 @@ func (w *refWorld) send(q *refQueue, entries []Operation, next func(), again int
 	})
 }
 
+// empty reports whether nothing is in any queue, or can move into one.
+func (w *refWorld) empty() bool {
+	return !slices.ContainsFunc(w.queues, func(q *refQueue) bool { return len(q.messages) > 0 })
+}
+
 // consume is a consumer: it polls, and does with its messages what consumers do, a crash included.
 func (w *refWorld) consume(name string, q *refQueue) {
-	if w.draining && len(q.messages) == 0 && w.late == 0 && w.now > w.producing+int64(60*time.Second) {
+	if w.draining && w.empty() && w.late == 0 && w.now > w.producing+int64(60*time.Second) {
 		return
 	}
 	next := func() { w.consume(name, q) }
@@ -266,6 +273,100 @@ func (w *refWorld) purge(kind Kind, q *refQueue) {
 	}, func() {})
 }
 
+// refTask is a message move task, as the queue that it empties knows it.
+type refTask struct {
+	id      string
+	to      *refQueue
+	rate    int
+	started int64
+	moved   int
+	ended   bool
+}
+
+// redrive starts a task, looks at it while it runs, perhaps cancels it, and starts another.
+func (w *refWorld) redrive(q, to *refQueue, rate int) {
+	if w.now > w.producing {
+		return
+	}
+	w.bodies++
+	id, started := fmt.Sprintf("task%d", w.bodies), false
+	w.request([]Operation{{Client: "mover of " + q.name, Kind: StartMoveTask, Queue: q.name, Rate: rate}}, 1, refPatience, func(answer func(func(int, *Operation))) {
+		q.advance(w.service())
+		outcome, code := OK, "ok"
+		if q.task != nil && !q.task.ended {
+			outcome, code = Failed, "task-running"
+		}
+		w.apply(q, "move-task", fmt.Sprintf("1:%s:%d:1", id, rate*1000), code, "")
+		if outcome == OK {
+			q.task = &refTask{id: id, to: to, rate: rate, started: q.latest}
+			w.stepTask(q, q.task)
+		}
+		answer(func(_ int, op *Operation) {
+			started = outcome == OK
+			if op.Outcome = outcome; started {
+				op.Task = id
+			}
+		})
+	}, func() {
+		if started {
+			w.watchTask(q, id, func() { w.redrive(q, to, rate) })
+			return
+		}
+		w.after(w.between(time.Second, 4*time.Second), func() { w.redrive(q, to, rate) })
+	})
+}
+
+// stepTask lets a task go on five times a second until nothing is left.
+func (w *refWorld) stepTask(q *refQueue, t *refTask) {
+	if t.ended {
+		return
+	}
+	now := w.service()
+	q.advance(now)
+	most := 100
+	if t.rate > 0 {
+		most = int((q.latest-t.started)*int64(t.rate)/second) - t.moved
+	}
+	q.step(now, most, t.to)
+	t.moved += len(q.asides)
+	w.applyMoves(q, "move-task", "3::0:0", nil)
+	t.ended = len(q.asides) == 0 && len(q.offered()) == 0
+	w.after(int64(200*time.Millisecond), func() { w.stepTask(q, t) })
+}
+
+// watchTask lists the tasks, and perhaps cancels the one of the given id, until it does not run any more.
+func (w *refWorld) watchTask(q *refQueue, id string, next func()) {
+	client, runs := "mover of "+q.name, true
+	again := func() {
+		if runs {
+			w.after(w.between(100*time.Millisecond, 2*time.Second), func() { w.watchTask(q, id, next) })
+			return
+		}
+		w.after(w.between(time.Second, 4*time.Second), next)
+	}
+	if w.chance(10) {
+		w.request([]Operation{{Client: client, Kind: CancelMoveTask, Queue: q.name, Task: id}}, 1, refPatience, func(answer func(func(int, *Operation))) {
+			q.advance(w.service())
+			outcome, code := OK, "ok"
+			if q.task.ended || q.task.id != id {
+				outcome, code = Failed, "no-such-task"
+			}
+			q.task.ended = q.task.ended || q.task.id == id
+			w.apply(q, "move-task", "2:"+id+":0:0", code, "")
+			answer(func(_ int, op *Operation) { op.Outcome, runs = outcome, false })
+		}, again)
+		return
+	}
+	w.request([]Operation{{Client: client, Kind: ListMoveTasks, Queue: q.name}}, 1, refPatience, func(answer func(func(int, *Operation))) {
+		t := q.task
+		task := MoveTask{Status: "COMPLETED", Moved: int64(t.moved), StartedMs: t.started / 1e6}
+		if !t.ended {
+			task.Status, task.Task = "RUNNING", t.id
+		}
+		answer(func(_ int, op *Operation) { op.Outcome, op.Tasks, runs = OK, []MoveTask{task}, task.Task == id })
+	}, again)
+}
+
 // validHistory returns a history in which every promise was kept, and the options it is to be judged by.
 func validHistory(seed uint64) ([]Operation, Options) {
 	w, options := validWorld(seed)
@@ -282,8 +383,8 @@ func validWorld(seed uint64) (*refWorld, Options) {
 	}
 	w.recorder = NewRecorder(func() int64 { return w.now })
 	fresh := func(name string, visibility, delay int) *refQueue {
-		q := &refQueue{name: name, fifo: isFIFO(name), visibilityTime: visibility, delaySeconds: delay,
-			accepted: map[string]refAccepted{}, numbered: map[int]bool{}, seqs: map[string]int{}}
+		q := &refQueue{name: name, fifo: isFIFO(name), exact: isFIFO(name), visibilityTime: visibility, delaySeconds: delay,
+			accepted: map[string]refAccepted{}, numbered: map[int]bool{}, sent: map[string]int{}, id: len(w.queues) + 1}
 		q.retention = int64(defaultRetention)
 		w.queues = append(w.queues, q)
 		return q
@@ -293,11 +394,18 @@ func validWorld(seed uint64) (*refWorld, Options) {
 	fresh("plain", 12, 0)
 	fresh("orders.fifo", 10, 0)
 	fresh("later.fifo", 6, 4)
+	jobs, deadJobs := fresh("jobs.fifo", 5, 0), fresh("dead-jobs.fifo", 5, 0)
+	jobs.deadLetter, jobs.maxReceives = deadJobs, 2
+	fresh("once", 5, 0).once = true
+	fresh("exact", 5, 0).exact = true
 	options := Options{
 		ClockBound: time.Duration(w.bound), Drained: true, StrictStandard: true, StrictMetadata: true,
 		Queues: map[string]Queue{
 			"work":       {DeadLetter: "dead", MaxReceives: 3},
 			"later.fifo": {Delay: 4 * time.Second},
+			"jobs.fifo":  {DeadLetter: "dead-jobs.fifo", MaxReceives: 2},
+			"once":       {Delivery: DeliveredAtMostOnce},
+			"exact":      {Delivery: DeliveredExactlyOnce},
 		},
 	}
 	if seed%11 == 0 { // messages expire, so nothing can be said to be lost
@@ -305,12 +413,24 @@ func validWorld(seed uint64) (*refWorld, Options) {
 		options.Queues["work"] = Queue{DeadLetter: "dead", MaxReceives: 3, Retention: 70 * time.Second}
 	}
 	for i, q := range w.queues {
-		if q != dead {
+		if q != dead && q != deadJobs {
 			w.after(int64(i), func() { w.produce("producer of "+q.name, q) })
 		}
-		for n := range 2 {
+		consumers := 2
+		if q == dead || q == deadJobs {
+			consumers = 1 // so that something is left for tasks
+		}
+		for n := range consumers {
 			name := fmt.Sprintf("consumer %d of %s", n, q.name)
 			w.after(w.between(0, 10*time.Second), func() { w.consume(name, q) })
+		}
+	}
+	if seed%2 == 1 { // tasks move dead letters to where they came from, and on to another queue
+		options.Queues["dead"] = Queue{MovesTo: []string{"work"}}
+		options.Queues["dead-jobs.fifo"] = Queue{MovesTo: []string{"jobs.fifo"}}
+		for _, q := range []*refQueue{work, jobs} {
+			rate := w.rng.IntN(4)
+			w.after(w.between(5*time.Second, 20*time.Second), func() { w.redrive(q.deadLetter, q, rate) })
 		}
 	}
 	if seed%4 == 0 {

@@ -55,7 +55,7 @@ func (c *checker) checkAnswers(m *message) {
 			continue
 		}
 		c.judged(SharedMessageID)
-		if first := m.answers[0]; !m.queue.fifo || m.queue.widestKey(op) != m.queue.widestKey(first) {
+		if first := m.answers[0]; !m.queue.exact || m.queue.widestKey(op) != m.queue.widestKey(first) {
 			c.broken(SharedMessageID, []int{first.ID, op.ID}, "the sends of %q at %s and of %q at %s are different messages and were both answered with MessageID %s",
 				first.Body, at(first.Call), op.Body, at(op.Call), m.id)
 		}
@@ -125,7 +125,7 @@ func (m *message) mayCarry(op *Operation) bool {
 		return false // it can only have been taken for a repeat
 	}
 	return slices.ContainsFunc(m.answers, func(answer *Operation) bool {
-		return op.Body == answer.Body || (m.queue.fifo && m.queue.widestKey(op) == m.queue.widestKey(answer))
+		return op.Body == answer.Body || (m.queue.exact && m.queue.widestKey(op) == m.queue.widestKey(answer))
 	})
 }
 

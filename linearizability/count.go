@@ -49,7 +49,7 @@ func (c *checker) checkGaps(m *message, receipts []*receipt) {
 		hidden := m.queue.phantoms.before(r.op.Return)
 		for _, source := range m.queue.sources { // the count goes on where the message moved
 			hidden += source.phantoms.before(r.op.Return)
-			if moved := source.byID[m.id]; moved != nil {
+			if moved := source.like(m); moved != nil {
 				known += len(moved.receipts)
 			}
 		}

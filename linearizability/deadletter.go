@@ -16,7 +16,7 @@ func (c *checker) checkDeadLetters(q *queue) {
 					m.title(), q.name, at(r.op.Return), r.out.ReceiveCount, q.maxReceives, q.deadLetter.name)
 			}
 		}
-		if moved := q.deadLetter.byID[m.id]; moved != nil && len(moved.receipts) > 0 {
+		if moved := q.deadLetter.like(m); moved != nil && len(moved.receipts) > 0 {
 			c.checkMove(m, moved, chained)
 		}
 	}

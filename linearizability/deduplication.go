@@ -13,17 +13,17 @@ const deduplicationInterval = int64(5 * time.Minute)
 
 // checkDeduplication applies duplicate-send, duplicate-send-fifo and dedup.
 func (c *checker) checkDeduplication(q *queue) {
-	if q.fifo || c.options.StrictStandard {
+	if q.exact || c.options.StrictStandard {
 		c.checkCopies(q)
 	}
-	if !q.fifo {
+	if !q.exact {
 		return
 	}
 	keys := map[string][]*message{}
 	var order []string
 	for _, m := range q.messages {
 		key, ok := m.surestKey()
-		if !ok {
+		if !ok || m.arrived {
 			continue
 		}
 		if keys[key] == nil {
@@ -54,14 +54,14 @@ func (m *message) surestKey() (string, bool) {
 // checkCopies checks that a body is in no more messages than there were requests to send it.
 func (c *checker) checkCopies(q *queue) {
 	rule := DuplicateSend
-	if q.fifo {
+	if q.exact {
 		rule = DuplicateSendFIFO
 	}
 	copies := map[string][]*message{}
 	var order []string
 	for _, m := range q.messages {
 		body := m.ownBody()
-		if body == "" || len(q.bodies[body]) == 0 { // of no send, or moved here from another queue
+		if body == "" || m.arrived || len(q.bodies[body]) == 0 { // of no send here
 			continue
 		}
 		if copies[body] == nil {
@@ -85,7 +85,7 @@ func (c *checker) checkCopies(q *queue) {
 	}
 }
 
-// ownBody is the body that m certainly carries: as it was received or, on a standard queue, acknowledged.
+// ownBody is the body that m certainly carries: as it was received or, if only one send can have stored it, acknowledged.
 func (m *message) ownBody() string {
 	for _, r := range m.receipts {
 		if !r.out.DamagedBody {

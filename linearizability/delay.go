@@ -4,12 +4,9 @@ package linearizability
 
 // checkDelay applies delay.
 func (c *checker) checkDelay(q *queue) {
-	if len(q.sources) > 0 {
-		return // what moved here had its delay before
-	}
 	for _, m := range q.messages {
 		delay := m.delayAtLeast()
-		if delay == 0 || len(m.receipts) == 0 {
+		if delay == 0 || len(m.receipts) == 0 || m.arrived { // what moved here had its delay before
 			continue
 		}
 		c.judged(Delay)

@@ -8,9 +8,11 @@ func (c *checker) checkDeletes(q *queue) {
 		switch {
 		case q.fifo:
 			c.checkDeleted(DeletedReturnsFIFO, m)
-			c.checkFence(m)
 		case c.options.StrictStandard:
 			c.checkDeleted(DeletedReturns, m)
+		}
+		if q.exact {
+			c.checkFence(m)
 		}
 	}
 }
@@ -38,7 +40,7 @@ func (c *checker) checkDeleted(rule Rule, m *message) {
 
 // checkFence checks that deletes were refused whose handle had certainly lost the message, while that was certainly there.
 func (c *checker) checkFence(m *message) {
-	if m.queue.deadLetter != nil {
+	if m.queue.deadLetter != nil || len(m.queue.movesTo) > 0 || m.queue.once {
 		return // it may have moved, and then every handle deletes nothing and is fine
 	}
 	soonest := soonestReturns(m)

@@ -14,7 +14,8 @@
 //     a purge or the deletion of its queue ends it. Of both kinds of queues.
 //   - Exactly once: on a FIFO queue, all sends of one deduplication ID within five minutes are one message (exactly once in), and
 //     only its present holder can delete it (a receiver that deletes what it is done with processes it once, unless it
-//     outlives its visibility timeout: then it learns so from the refusal).
+//     outlives its visibility timeout: then it learns so from the refusal). A standard queue may be created so
+//     (DeliveredExactlyOnce); the rules for FIFO queues that are about this judge it too.
 //   - FIFO: the messages of one group come out in the order in which they went in, which their sequence numbers tell, and none
 //     while an earlier one of its group is there. Between groups, and on standard queues, no order is promised.
 //
@@ -35,6 +36,11 @@
 //	delivered before its delay is over          both kinds      delay                    standard, fifo
 //	receives not counted                        both kinds      receive-count            standard, fifo (falling)
 //	moved to the dead-letter queue wrongly      both kinds      dead-letter              -
+//	a dead letter is not what it was            both kinds      moved-altered            -
+//	in both queues, or twice in one             both kinds      moved-twice, dead-letter -
+//	a group out of order after its move         FIFO            moved-order              -
+//	a move task too fast, forgotten, revived    both kinds      move-rate, move-task     -
+//	delivered twice where that must not be      DeliveredAtMostOnce  at-most-once        -
 //	a poll misses what is there                 both kinds      empty-long-poll          -
 //	old attributes read, two queues of a name   metadata        -                        metadata
 //
@@ -53,7 +59,8 @@
 //
 // # Promises of every queue
 //
-// A message is what has one MessageID in one queue.
+// A message is what has one MessageID in one queue. Where move tasks may bring it back (Queue.MovesTo), each of its stays there is a
+// message of its own, told by its time of sending (stays.go).
 //
 //   - lost: with Options.Drained, a message that was acknowledged or received at least once was also received and deleted, unless
 //     it may have been purged, removed with its queue, or ended by retention. A delete of unknown outcome counts as one.
@@ -70,6 +77,15 @@
 //     than the visibility timeout: what such a receive took first may be another's before it is answered.
 //   - dead-letter: a message is handed out at most as often as its queue's redrive policy says, is found in the dead-letter
 //     queue only after that many receives, and then no more in its source.
+//   - moved-altered: a dead letter names the queue that it comes from, and has the id, body, group and time of sending that it had
+//     there. Nothing else says that it is one.
+//   - moved-twice: a message that moved is there once: no two receives in its new queue count the same, nobody gets it from anywhere
+//     after its certain holder has deleted it, and where it comes back to a queue, by a move task, it had left it before.
+//   - moved-order: dead letters of one group are numbered in the order that they had in their source.
+//   - move-rate: what move tasks moved by a moment is no more than their rates allow.
+//   - move-task: a task that was started is listed, what it has moved does not become less, and one that has ended runs no more.
+//   - at-most-once: a queue that delivers at most once delivers no message twice. There, lost is about numbers: no more messages
+//     are missing than receives that nobody saw the result of can have taken.
 //   - empty-long-poll: on a queue of one partition, a poll that waited its time and came back empty did not miss a message:
 //     none was definitely visible from the poll's call, or from a second before the end of its wait, until it returned.
 //
@@ -119,8 +135,8 @@
 // Time takes part: the end of a visibility timeout, a delay or a deduplication interval is a step with an interval of its own,
 // widened by the clocks' bound. An operation of unknown outcome may come at any time after its call, or never.
 //
-// Porcupine does not judge queues whose messages can leave without a word: those with a dead-letter queue or that are one,
-// and those whose retention the history outlasts.
+// Porcupine does not judge queues whose messages can come or leave without a word: those with a dead-letter queue or that are one,
+// those that move tasks take from or bring to, those of another delivery, and those whose retention the history outlasts.
 //
 // # Audit
 //
@@ -129,13 +145,15 @@
 // a partition applied, in the order of their log, and must agree with every result (applied-result); and every send, receive
 // and delete that a client was answered must be one that was applied between its call and its return (applied-answer). That
 // finds a wrong result at the command that gave it, whether or not a client could ever have noticed. Where SQS leaves a
-// choice (which messages of a standard queue, how many), every choice is allowed.
+// choice (which messages of a standard queue, how many), every choice is allowed. Moves between queues are followed through the logs
+// of both: what is set aside must have been received as often as it may, what is transferred is what was set aside, stored once, and
+// nothing is removed before it is stored (naivemoves.go).
 //
 // # Reading order
 //
 // history.go is the form of a history, check.go the way through all rules. index.go gathers what is known of each message,
-// lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
-// holds.go, deletes.go, delay.go, count.go, deadletter.go, polls.go. All of it takes O(n log n) time for n operations.
+// stays.go follows it between queues, lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
+// holds.go, deletes.go, delay.go, count.go, deadletter.go, moves.go, movetasks.go, once.go, polls.go. All of it takes O(n log n) time for n operations.
 //
 // judge.go joins the rules and the models. windows.go asks porcupine about a window. messagetracks.go, messagewindows.go and
 // messagesteps.go make windows of messages for the model in messagemodel.go, and registerwindows.go those of metadata for the

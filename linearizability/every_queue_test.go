@@ -194,16 +194,16 @@ func TestDelayCountDeadLettersAndPolls(t *testing.T) {
 		}},
 
 		{name: "moved after its receives", options: moving, history: []Operation{
-			send(plain, 0, 5, "a", ""), receive(plain, 10, 20, got("a", 1, "")), receive("dead", 40_000, 40_001, got("a", 2, "")),
+			send(plain, 0, 5, "a", ""), receive(plain, 10, 20, got("a", 1, "")), receive("dead", 40_000, 40_001, dead("a", 2, "")),
 		}},
 		{name: "moved at once", options: moving, broken: []Rule{DeadLetter}, history: []Operation{
-			send(plain, 0, 5, "a", ""), receive("dead", 40_000, 40_001, got("a", 1, "")),
+			send(plain, 0, 5, "a", ""), receive("dead", 40_000, 40_001, dead("a", 1, "")),
 		}},
 		{name: "received too often", options: moving, broken: []Rule{DeadLetter}, history: []Operation{
 			send(plain, 0, 5, "a", ""), receive(plain, 10, 20, got("a", 1, "")), receive(plain, 40_000, 40_001, got("a", 2, "")),
 		}},
 		{name: "in both queues", options: moving, broken: []Rule{DeadLetter}, history: []Operation{
-			send(plain, 0, 5, "a", ""), receive("dead", 40_000, 40_001, got("a", 2, "")), receive(plain, 40_002, 40_003, got("a", 1, "")),
+			send(plain, 0, 5, "a", ""), receive("dead", 40_000, 40_001, dead("a", 2, "")), receive(plain, 40_002, 40_003, got("a", 1, "")),
 		}},
 
 		{name: "an empty poll before the message was surely there", history: []Operation{

@@ -14,6 +14,9 @@ const (
 	Receive          Kind = "receive"
 	Delete           Kind = "delete"
 	ChangeVisibility Kind = "change-visibility"
+	StartMoveTask    Kind = "start-move-task"  // of a dead-letter queue
+	ListMoveTasks    Kind = "list-move-tasks"  //
+	CancelMoveTask   Kind = "cancel-move-task" //
 )
 
 // Outcome is what the client knows of an operation's effect.
@@ -52,11 +55,22 @@ type Operation struct {
 	WaitSeconds       int               `json:"wait,omitempty"`       // Receive
 	Max               int               `json:"max,omitempty"`        // Receive: messages asked for
 	AttemptID         string            `json:"attempt,omitempty"`    // Receive from FIFO: ReceiveRequestAttemptId
+	Rate              int               `json:"rate,omitempty"`       // StartMoveTask: messages a second at most; 0 is no limit
+	Task              string            `json:"task,omitempty"`       // CancelMoveTask: the task's handle; StartMoveTask: output
 
 	// Output.
 	SequenceNumber string            `json:"sequence,omitempty"` // Send to FIFO
 	Messages       []Message         `json:"messages,omitempty"` // Receive
 	Values         map[string]string `json:"values,omitempty"`   // GetAttributes
+	Tasks          []MoveTask        `json:"tasks,omitempty"`    // ListMoveTasks: the newest first
+}
+
+// MoveTask is one message move task as a list shows it.
+type MoveTask struct {
+	Task      string `json:"task,omitempty"` // its handle, as long as it runs
+	Status    string `json:"status"`         // RUNNING, COMPLETED, CANCELLING, CANCELLED or FAILED
+	Moved     int64  `json:"moved"`          // how many messages it has moved
+	StartedMs int64  `json:"started"`        // the service's clock, Unix milliseconds
 }
 
 // Message is one message that a Receive returned.
@@ -68,5 +82,6 @@ type Message struct {
 	SequenceNumber string `json:"sequence,omitempty"`
 	ReceiveCount   int    `json:"receives"`          // 0 if the request did not ask for it
 	SentMs         int64  `json:"sent"`              // the service's clock, Unix milliseconds; 0 if not asked for
-	DamagedBody    bool   `json:"damaged,omitempty"` // the body or its digest is not what was sent
+	DamagedBody    bool   `json:"damaged,omitempty"` // the body, an attribute or a digest of them is not what was sent
+	Source         string `json:"source,omitempty"`  // name of the queue that it moved from, to this one as its dead-letter queue
 }

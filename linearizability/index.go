@@ -14,9 +14,11 @@ const defaultRetention = 4 * 24 * time.Hour
 
 // queue is all that is known of one queue. The same name is the same queue, also after it was deleted and created again.
 type queue struct {
-	name       string
-	fifo       bool
-	partitions int
+	name string
+	fifo bool
+	// exact says that sends are deduplicated and outdated handles refused; once, that a receive removes.
+	exact, once bool
+	partitions  int
 	// known says that Options or a CreateQueue gave the settings that follow; else they are the defaults at first.
 	known bool
 	// delayMin, delayMax and retentionMin bound the attributes over the whole run, in nanoseconds.
@@ -26,8 +28,9 @@ type queue struct {
 
 	// messages are in the order in which the history first names them.
 	messages []*message
-	byID     map[string]*message
-	// bodies has all sends by body, also refused ones, and keys the FIFO sends that may have taken effect by the widest
+	// byID has them by id; where one may be in the queue more than once, by id and time of sending (stayKey).
+	byID map[string]*message
+	// bodies has all sends by body, also refused ones, and keys those to exact queues that may have taken effect by the widest
 	// deduplication key. Both in order of Call.
 	bodies map[string][]*Operation
 	keys   map[string][]*Operation
@@ -51,6 +54,18 @@ type queue struct {
 	deadLetter  *queue
 	maxReceives int
 	sources     []*queue
+	// movesTo are the queues that tasks move messages of this one to, and from all those whose messages come here, by tasks or as
+	// dead letters. revisited says that one message may come here more than once: each time it is a message of its own here,
+	// which has stayed since another time of sending.
+	movesTo, from []*queue
+	revisited     bool
+	// stays has the messages by id alone, and early the acknowledged sends to a queue that is revisited until its messages are known.
+	stays map[string][]*message
+	early []*Operation
+	// unseenMost is how many messages the receives among phantoms may have taken.
+	unseenMost int
+	// tasks are the operations on move tasks, in order of Call.
+	tasks []*Operation
 }
 
 // message is all that is known of one message.
@@ -63,6 +78,10 @@ type message struct {
 	receipts []*receipt
 	deletes  []*Operation
 	changes  changes
+	// sentMs is when it was sent, or came by a task, on the service's clock; 0 if nobody knows.
+	sentMs int64
+	// arrived says that it came from another queue.
+	arrived bool
 	lifetime
 }
 
@@ -95,20 +114,17 @@ func (op *Operation) requests() int { return max(1, op.Tries) }
 // index builds c.queues.
 func (c *checker) index() {
 	c.byName = map[string]*queue{}
+	c.connect()
 	for i := range c.history {
 		op := &c.history[i]
 		c.end = max(c.end, op.Return)
 		c.addFirst(c.queueNamed(op.Queue), op)
 	}
+	for _, q := range c.queues {
+		q.tellStaysApart()
+	}
 	for i := range c.history {
 		addSecond(c.byName[c.history[i].Queue], &c.history[i])
-	}
-	for i := 0; i < len(c.queues); i++ { // a dead-letter queue that nobody used is added on the way
-		q := c.queues[i]
-		if name := c.options.Queues[q.name].DeadLetter; name != "" {
-			q.deadLetter, q.maxReceives = c.queueNamed(name), c.options.Queues[q.name].MaxReceives
-			q.deadLetter.sources = append(q.deadLetter.sources, q)
-		}
 	}
 	for _, q := range c.queues {
 		if !q.known {
@@ -132,13 +148,14 @@ func (c *checker) queueNamed(name string) *queue {
 		return q
 	}
 	q := &queue{
-		name: name, fifo: isFIFO(name), partitions: 1,
+		name: name, fifo: isFIFO(name), exact: isFIFO(name), partitions: 1, stays: map[string][]*message{},
 		delayMin: forever, retentionMin: forever,
 		byID: map[string]*message{}, bodies: map[string][]*Operation{}, keys: map[string][]*Operation{}, handles: map[string]*receipt{},
 	}
 	given, ok := c.options.Queues[name]
 	if ok {
 		q.known = true
+		q.exact, q.once = q.fifo || given.Delivery == DeliveredExactlyOnce, given.Delivery == DeliveredAtMostOnce
 		q.partitions = max(1, given.Partitions)
 		q.delayMin, q.delayMax = int64(given.Delay), int64(given.Delay)
 		q.retentionMin = int64(cmp.Or(given.Retention, defaultRetention))
@@ -151,13 +168,14 @@ func (c *checker) queueNamed(name string) *queue {
 
 func isFIFO(name string) bool { return len(name) > 5 && name[len(name)-5:] == ".fifo" }
 
-// messageNamed returns the message, adding it if it is new.
-func (q *queue) messageNamed(id string) *message {
-	m := q.byID[id]
+// messageNamed returns the message with a key in byID, adding it if it is new.
+func (q *queue) messageNamed(id, key string) *message {
+	m := q.byID[key]
 	if m == nil {
 		m = &message{queue: q, id: id}
-		q.byID[id] = m
+		q.byID[key] = m
 		q.messages = append(q.messages, m)
+		q.stays[id] = append(q.stays[id], m)
 	}
 	return m
 }
@@ -175,12 +193,16 @@ func (c *checker) addFirst(q *queue, op *Operation) {
 		case op.Outcome != OK: // nobody knows the id
 		case op.MessageID == "":
 			q.unnamed = append(q.unnamed, op)
+		case q.revisited:
+			q.early = append(q.early, op)
 		default:
-			m := q.messageNamed(op.MessageID)
+			m := q.messageNamed(op.MessageID, op.MessageID)
 			m.answers = append(m.answers, op)
 		}
 	case Receive:
 		q.addReceive(op, c.outlivesItsHolds(op))
+	case StartMoveTask, ListMoveTasks, CancelMoveTask:
+		q.tasks = append(q.tasks, op)
 	}
 }
 
@@ -201,10 +223,12 @@ func (q *queue) addReceive(op *Operation, outlives bool) {
 	}
 	if op.possible() && hidden > 0 {
 		q.phantoms.add(op.Call, hidden)
+		q.unseenMost += hidden * op.Max
 	}
 	for i := range op.Messages {
 		out := &op.Messages[i]
-		m := q.messageNamed(out.MessageID)
+		m := q.messageNamed(out.MessageID, q.stayKey(out.MessageID, out.SentMs))
+		m.sentMs = cmp.Or(m.sentMs, out.SentMs)
 		r := &receipt{op: op, message: m, out: out}
 		m.receipts = append(m.receipts, r)
 		if first := q.handles[out.Handle]; first == nil {
@@ -260,13 +284,13 @@ func addSecond(q *queue, op *Operation) {
 	}
 	switch op.Kind {
 	case Send:
-		if q.fifo {
+		if q.exact {
 			key := q.widestKey(op)
 			q.keys[key] = append(q.keys[key], op)
 		}
 	case Delete, ChangeVisibility:
 		m := q.byID[op.MessageID]
-		if r := q.handles[op.Handle]; m == nil && r != nil {
+		if r := q.handles[op.Handle]; r != nil && (m == nil || q.revisited) {
 			m = r.message
 		}
 		switch {

@@ -30,10 +30,10 @@ func (c *checker) lifetimeOf(m *message) lifetime {
 	for _, op := range m.answers {
 		l.bornBy = min(l.bornBy, op.Return)
 	}
-	lastReceived := int64(-1)
+	lastReceived, firstSeen := int64(-1), forever
 	for _, r := range m.receipts {
 		l.bornBy = min(l.bornBy, r.op.Return)
-		lastReceived = max(lastReceived, r.op.Call)
+		lastReceived, firstSeen = max(lastReceived, r.op.Call), min(firstSeen, r.op.Return)
 	}
 	l.body, l.creators = m.origin(l.bornBy)
 	if len(l.creators) > 0 {
@@ -50,8 +50,11 @@ func (c *checker) lifetimeOf(m *message) lifetime {
 			l.goneBy = min(l.goneBy, op.Return)
 		}
 	}
-	if q.deadLetter != nil {
-		removable = l.bornFrom // a receive that nobody saw may have moved it
+	if q.deadLetter != nil || len(q.movesTo) > 0 || q.once {
+		removable = l.bornFrom // a receive that nobody saw, or a task, may have taken it away
+	}
+	if q.once {
+		l.goneBy = min(l.goneBy, firstSeen)
 	}
 	l.thereUntil = max(removable, lastReceived)
 	l.goneBy = min(l.goneBy, q.purged.over(l.bornBy))
@@ -63,7 +66,7 @@ func (c *checker) lifetimeOf(m *message) lifetime {
 
 // origin returns the message's body and the sends that may have stored it, for a message that was there at bornBy.
 func (m *message) origin(bornBy int64) (string, []*Operation) {
-	if !m.queue.fifo && len(m.answers) > 0 {
+	if !m.queue.exact && len(m.answers) > 0 {
 		return m.answers[0].Body, m.answers[:1]
 	}
 	var body string
@@ -96,14 +99,11 @@ func (m *message) origin(bornBy int64) (string, []*Operation) {
 	return body, creators
 }
 
-// sendsOf returns the sends of a body to the queue or to a queue whose dead-letter queue it is, also refused ones.
+// sendsOf returns the sends of a body to the queue or, if there are none, to one that its messages may have come from, also
+// refused ones.
 func (q *queue) sendsOf(body string) []*Operation {
-	sends := q.bodies[body]
-	if len(sends) > 0 {
-		return sends
-	}
-	for _, source := range q.sources {
-		if sends := source.bodies[body]; len(sends) > 0 {
+	for _, origin := range q.origins() {
+		if sends := origin.bodies[body]; len(sends) > 0 {
 			return sends
 		}
 	}

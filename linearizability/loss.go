@@ -15,10 +15,13 @@ func (c *checker) checkLoss(q *queue) {
 // checkLost checks that a message that was certainly stored has left its queue in a way that may explain it.
 func (c *checker) checkLost(m *message) {
 	q := m.queue
-	if q.deadLetter != nil && q.deadLetter.byID[m.id] != nil {
-		return // it moved: it is the other queue's now
+	if q.once {
+		return // checkOnce judges it
 	}
 	c.judged(Lost)
+	if m.wentOn() {
+		return // it moved: it is the other queue's now
+	}
 	if len(m.deletes) > 0 || q.clears.begin(m.bornFrom) < forever || c.end+c.slack >= m.bornFrom+q.retentionMin {
 		return
 	}

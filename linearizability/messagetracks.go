@@ -56,7 +56,7 @@ type trackedQueue struct {
 	clears   []*Operation            // purges and deletions that may have taken effect
 	delay    int64                   // of FIFO messages, at least
 	keeps    int64                   // the shortest retention
-	redrives bool                    // messages move here, or away from here, by themselves
+	unjudged bool                    // its messages come or go by themselves, or it delivers them in a way that the models do not know
 }
 
 // tracksOf gathers the messages of all queues, in the order in which the history names them first.
@@ -80,8 +80,10 @@ func tracksOf(h []Operation, options *Options, slack int64) []*trackedQueue {
 		}
 	}
 	for name := range options.Queues {
-		if target := byName[options.Queues[name].DeadLetter]; target != nil {
-			target.redrives = true
+		for _, target := range append([]string{options.Queues[name].DeadLetter}, options.Queues[name].MovesTo...) {
+			if q := byName[target]; q != nil {
+				q.unjudged = true
+			}
 		}
 	}
 	for _, q := range queues {
@@ -99,7 +101,7 @@ func newTrackedQueue(name string, options *Options) *trackedQueue {
 	}
 	if given, ok := options.Queues[name]; ok {
 		q.delay, q.keeps = int64(given.Delay), int64(cmp.Or(given.Retention, defaultRetention))
-		q.redrives = given.DeadLetter != ""
+		q.unjudged = given.DeadLetter != "" || len(given.MovesTo) > 0 || given.Delivery != DeliveredAtLeastOnce
 	}
 	return q
 }
@@ -110,7 +112,7 @@ func (q *trackedQueue) gather(op *Operation) {
 	case CreateQueue, SetAttributes:
 		q.keeps = min(q.keeps, attributeSeconds(op, "MessageRetentionPeriod", int64(defaultRetention)))
 		q.delay = min(q.delay, attributeSeconds(op, "DelaySeconds", 0))
-		q.redrives = q.redrives || op.Attributes["RedrivePolicy"] != ""
+		q.unjudged = q.unjudged || op.Attributes["RedrivePolicy"] != ""
 	case PurgeQueue, DeleteQueue:
 		q.clears = append(q.clears, op)
 	case Send:

@@ -15,7 +15,7 @@ const windowStepsMax = 200
 // leave messages out of a valid history leaves it valid, so such a window shows less but nothing that is not so.
 func messageWindows(q *trackedQueue, options *Options, slack, end int64) []window {
 	switch {
-	case q.redrives, len(q.tracks) == 0, end >= q.keeps-slack:
+	case q.unjudged, len(q.tracks) == 0, end >= q.keeps-slack:
 		return nil // messages may leave without a word
 	case !q.fifo && !options.StrictStandard:
 		return nil

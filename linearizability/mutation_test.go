@@ -118,6 +118,11 @@ func again(r *receipt) Message {
 
 func (q *queue) quiet() bool { return len(q.clears.byFrom) == 0 }
 
+// simple reports whether a message stays in the queue from its send to its delete.
+func (q *queue) simple() bool {
+	return !q.once && q.deadLetter == nil && len(q.from) == 0 && len(q.movesTo) == 0
+}
+
 // acknowledged reports whether one request stored the message, was answered, and nobody else may have stored it.
 func acknowledged(one *message) bool {
 	return len(one.answers) == 1 && len(one.creators) == 1 && one.answers[0] == one.creators[0] && one.answers[0].settled()
@@ -138,7 +143,7 @@ func (m *mutation) resurrect(fifo bool) bool {
 
 func (m *mutation) duplicate(fifo bool) bool {
 	r := pick(m, m.receipts(), func(r *receipt) bool {
-		return r.message.queue.fifo == fifo && acknowledged(r.message) && r.message.queue.name != "dead"
+		return r.message.queue.fifo == fifo && r.message.queue.exact == fifo && acknowledged(r.message) && len(r.message.queue.sources) == 0
 	})
 	if r == nil {
 		return false
@@ -181,6 +186,9 @@ func (m *mutation) reusedLater(old *message) *Operation {
 // ordered returns two messages of a group of which the first was certainly stored first.
 func (m *mutation) ordered() (a, b *message) {
 	for _, q := range m.known.queues {
+		if !q.simple() {
+			continue
+		}
 		for _, g := range q.lineups {
 			for i, b := range g.messages[1:] {
 				if a := g.messages[i]; a.bornBy < b.bornFrom && m.rng.IntN(3) == 0 {
@@ -210,6 +218,9 @@ func (m *mutation) lined(one *message) bool {
 // inLine returns receipts of two messages of one group, the later message received later.
 func (m *mutation) inLine() (a, b *receipt) {
 	for _, q := range m.known.queues {
+		if !q.simple() {
+			continue
+		}
 		for _, g := range q.lineups {
 			for i, second := range g.messages[1:] {
 				first := g.messages[i]

@@ -100,7 +100,7 @@ var modelMutators = []mutator{
 	}},
 	{"porcupine: purge without effect", PorcupineStandard, func(m *mutation) bool {
 		r := pick(m, m.receipts(), func(r *receipt) bool {
-			return m.modelled(r.message.queue, false) && r.message.queue.name == "plain" && soonestReturns(r.message).after(r) != nil
+			return m.modelled(r.message.queue, false) && r.message.queue.name == "plain" && acknowledged(r.message) && soonestReturns(r.message).after(r) != nil
 		})
 		if r == nil {
 			return false
@@ -112,7 +112,7 @@ var modelMutators = []mutator{
 
 // modelled reports whether the models judge a queue of this kind.
 func (m *mutation) modelled(q *queue, fifo bool) bool {
-	return q.fifo == fifo && q.quiet() && !expires(m, q) && q.deadLetter == nil && len(q.sources) == 0
+	return q.fifo == fifo && q.exact == fifo && q.quiet() && !expires(m, q) && q.simple()
 }
 
 // inOneWindow reports whether a window has both messages.

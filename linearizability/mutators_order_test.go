@@ -8,7 +8,7 @@ var orderMutators = []mutator{
 	{"store a send twice", DuplicateSend, func(m *mutation) bool { return m.duplicate(false) }},
 	{"forget a deduplication ID", Deduplication, func(m *mutation) bool {
 		one := pick(m, m.messages(), func(one *message) bool {
-			return one.queue.fifo && one.queue.quiet() && len(one.answers) > 1 && one.answers[0].Body != one.answers[len(one.answers)-1].Body &&
+			return one.queue.exact && one.queue.quiet() && len(one.answers) > 1 && one.answers[0].Body != one.answers[len(one.answers)-1].Body &&
 				one.answers[len(one.answers)-1].Return-m.firstSend(one)+m.known.slack < deduplicationInterval
 		})
 		if one == nil {
@@ -19,7 +19,7 @@ var orderMutators = []mutator{
 		return true
 	}},
 	{"remember a deduplication ID for too long", Deduplication, func(m *mutation) bool {
-		old := pick(m, m.messages(), func(one *message) bool { return one.queue.fifo && m.reusedLater(one) != nil })
+		old := pick(m, m.messages(), func(one *message) bool { return one.queue.exact && m.reusedLater(one) != nil })
 		if old == nil {
 			return false
 		}
@@ -29,7 +29,7 @@ var orderMutators = []mutator{
 	}},
 	{"forge the number of a receipt", Sequence, func(m *mutation) bool {
 		r := pick(m, m.receipts(), func(r *receipt) bool {
-			return r.message.queue.fifo && len(r.message.answers)+len(r.message.receipts) > 1
+			return r.message.queue.fifo && !r.message.queue.revisited && len(r.message.answers)+len(r.message.receipts) > 1
 		})
 		if r == nil {
 			return false
@@ -58,7 +58,7 @@ var orderMutators = []mutator{
 		r := pick(m, m.receipts(), func(r *receipt) bool {
 			first, last := r.op.Messages[0], r.op.Messages[len(r.op.Messages)-1]
 			return r.message.queue.fifo && first.MessageID != last.MessageID && first.Group == last.Group && m.lined(r.message) &&
-				m.lined(r.message.queue.byID[first.MessageID]) && m.lined(r.message.queue.byID[last.MessageID])
+				m.lined(r.message.queue.stay(&first)) && m.lined(r.message.queue.stay(&last))
 		})
 		if r == nil {
 			return false
@@ -82,7 +82,7 @@ var orderMutators = []mutator{
 			op := &m.known.history[i]
 			q := m.known.byName[op.Queue]
 			r := q.handles[op.Handle]
-			if op.Kind != Delete || op.Outcome != Failed || !q.fifo || op.Tries > 1 || r == nil || !q.quiet() {
+			if op.Kind != Delete || op.Outcome != Failed || !q.exact || !q.simple() || op.Tries > 1 || r == nil || !q.quiet() {
 				continue
 			}
 			if r.heldUntilAtMost(op.Return)+m.known.slack >= op.Call ||
@@ -97,7 +97,7 @@ var orderMutators = []mutator{
 	{"accept the handle of the former holder", ExpiredHandleDeletes, func(m *mutation) bool {
 		r := pick(m, m.receipts(), func(r *receipt) bool {
 			after := soonestReturns(r.message).after(r)
-			return r.message.queue.fifo && r.message.queue.quiet() && after != nil && after.out.Handle != r.out.Handle &&
+			return r.message.queue.exact && r.message.queue.simple() && r.message.queue.quiet() && after != nil && after.out.Handle != r.out.Handle &&
 				!slices.ContainsFunc(r.message.deletes, func(op *Operation) bool { return op.Call <= after.op.Return+1 })
 		})
 		if r == nil {
@@ -112,7 +112,7 @@ var orderMutators = []mutator{
 	}},
 	{"deliver before the delay is over", Delay, func(m *mutation) bool {
 		one := pick(m, m.messages(), func(one *message) bool {
-			return one.delayAtLeast() > m.known.slack+2*second/10 && acknowledged(one) && len(one.receipts) > 0 && one.queue.name != "dead"
+			return one.delayAtLeast() > m.known.slack+2*second/10 && acknowledged(one) && len(one.receipts) > 0
 		})
 		if one == nil {
 			return false
@@ -166,7 +166,7 @@ var orderMutators = []mutator{
 	}},
 	{"come back from the dead-letter queue", DeadLetter, func(m *mutation) bool {
 		r := pick(m, m.receipts(), func(r *receipt) bool {
-			return r.message.queue.name == "dead" && m.known.byName["work"].byID[r.message.id] != nil
+			return r.message.queue.name == "dead" && m.known.byName["work"].like(r.message) != nil
 		})
 		if r == nil {
 			return false

@@ -13,7 +13,7 @@ type mutator struct {
 var mutators = []mutator{
 	{"drop a message", Lost, func(m *mutation) bool {
 		one := pick(m, m.messages(), func(one *message) bool {
-			return one.queue.quiet() && !expires(m, one.queue) && one.queue.deadLetter == nil && len(one.answers) > 0 && len(one.receipts) > 0
+			return one.queue.quiet() && !expires(m, one.queue) && one.queue.simple() && len(one.answers) > 0 && len(one.receipts) > 0
 		})
 		if one == nil {
 			return false
@@ -26,7 +26,7 @@ var mutators = []mutator{
 	}},
 	{"drop the deletes of a message", Lost, func(m *mutation) bool {
 		one := pick(m, m.messages(), func(one *message) bool {
-			return one.queue.quiet() && !expires(m, one.queue) && one.queue.name != "work" && one.queue.name != "dead" && len(one.receipts) > 0
+			return one.queue.quiet() && !expires(m, one.queue) && one.queue.simple() && len(one.receipts) > 0
 		})
 		if one == nil {
 			return false
@@ -36,7 +36,7 @@ var mutators = []mutator{
 	}},
 	{"refuse the deletes of a message", Lost, func(m *mutation) bool {
 		one := pick(m, m.messages(), func(one *message) bool {
-			return one.queue.quiet() && !expires(m, one.queue) && one.queue.name != "work" && one.queue.name != "dead" && len(one.receipts) > 0
+			return one.queue.quiet() && !expires(m, one.queue) && one.queue.simple() && len(one.receipts) > 0
 		})
 		if one == nil {
 			return false
@@ -99,7 +99,7 @@ var mutators = []mutator{
 		return true
 	}},
 	{"forge the time of sending", Corrupted, func(m *mutation) bool {
-		r := pick(m, m.receipts(), func(r *receipt) bool { return r.message.receipts[0] != r })
+		r := pick(m, m.receipts(), func(r *receipt) bool { return r.message.receipts[0] != r && !r.message.queue.revisited })
 		if r == nil {
 			return false
 		}

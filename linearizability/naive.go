@@ -14,6 +14,8 @@ type naiveSlot struct {
 	partitions map[string]*naivePartition
 	dropped    map[string]bool
 	sessions   map[uint64]*naiveSession
+	moves      *naiveMoves
+	seen       int64 // when the present entry was applied
 }
 
 // naiveSession remembers the answers to the commands of one client of the slot.
@@ -35,6 +37,10 @@ type naivePartition struct {
 	messages       []*naiveMsg // in order of seq
 	accepted       []naiveSend
 	attempts       []naiveAttempt
+	maxReceives    uint64 // after which a message moves to the dead-letter queue; 0 is never
+	lastMove       uint64
+	arrivals       map[string]uint64 // the number of the last move that came from each partition
+	tasks          []naiveTask       // the newest first
 }
 
 type naiveMsg struct {
@@ -42,6 +48,9 @@ type naiveMsg struct {
 	sentMs     int64
 	visibleMs  int64
 	receivedMs int64
+	move       uint64       // the number of its move, if it is set aside
+	byTask     bool         // its move is a task's
+	came       appliedMoved // from a queue whose dead-letter queue this is, if it has a source
 }
 
 // naiveSend is an accepted send that counts for deduplication.
@@ -72,8 +81,8 @@ const (
 	naiveVisibilityMax = 12 * 60 * 60 * 1000 // a message's time in flight since its receive
 )
 
-func newNaiveSlot() *naiveSlot {
-	return &naiveSlot{partitions: map[string]*naivePartition{}, dropped: map[string]bool{}, sessions: map[uint64]*naiveSession{}}
+func newNaiveSlot(moves *naiveMoves) *naiveSlot {
+	return &naiveSlot{partitions: map[string]*naivePartition{}, dropped: map[string]bool{}, sessions: map[uint64]*naiveSession{}, moves: moves}
 }
 
 // apply carries out a command and returns an error if it must not have been answered so.
@@ -95,7 +104,7 @@ func (s *naiveSlot) apply(atMs int64, c *appliedCommand) error {
 		return s.repeat(first, c)
 	}
 	err := s.execute(c)
-	if !slices.Contains([]string{"need-settings", "stale-settings", "overloaded", "bad-command"}, c.code) {
+	if !slices.Contains([]string{"need-settings", "stale-settings", "overloaded", "bad-command"}, c.code) && c.operation != taskList {
 		session.answered[c.seq] = c
 	}
 	return err
@@ -122,7 +131,7 @@ func (s *naiveSlot) repeat(first, c *appliedCommand) error {
 			continue
 		}
 		p.pass(s.nowMs)
-		if held := p.find(m.seq); held != nil && held.receive == m.receive {
+		if held := p.find(m.seq); held != nil && held.receive == m.receive && held.move == 0 {
 			expected = append(expected, m)
 		}
 	}
@@ -176,6 +185,10 @@ func (s *naiveSlot) execute(c *appliedCommand) error {
 	switch {
 	case c.kind == "expire":
 		return want(c.code, "ok")
+	case c.kind == "settle":
+		return s.settle(p, c)
+	case c.kind == "move-task" && c.operation == taskStep:
+		return s.step(p, c)
 	case c.version > p.version:
 		return want(c.code, "need-settings")
 	case p.dropAtMs > 0:
@@ -187,14 +200,24 @@ func (s *naiveSlot) execute(c *appliedCommand) error {
 	case "send":
 		return p.send(s.nowMs, c)
 	case "receive":
-		return p.receive(s.nowMs, c)
+		return s.receive(p, c)
 	case "delete":
 		return p.each(c, func(m *naiveMsg, handle appliedMsg) string { return p.remove(s.nowMs, m, handle) })
 	case "visibility":
 		return p.each(c, func(m *naiveMsg, handle appliedMsg) string { return p.hide(s.nowMs, m, handle) })
+	case "transfer":
+		return p.transfer(s.nowMs, c)
+	case "move-task":
+		return p.task(s.nowMs, c)
 	}
 	p.messages, p.accepted, p.attempts = nil, nil, nil // purge
 	return want(c.code, "ok")
+}
+
+func (s *naiveSlot) newPartition(c *appliedCommand) *naivePartition {
+	p := &naivePartition{fifo: c.fifo, arrivals: map[string]uint64{}}
+	s.partitions[c.partition] = p
+	return p
 }
 
 // close carries out the deletion of a queue that can be restored.
@@ -204,8 +227,7 @@ func (s *naiveSlot) close(c *appliedCommand) error {
 	case s.dropped[c.partition]:
 		return want(c.code, "ok")
 	case p == nil:
-		p = &naivePartition{fifo: c.fifo}
-		s.partitions[c.partition] = p
+		p = s.newPartition(c)
 	case p.dropAtMs > 0 && c.settings == p.version:
 		return want(c.code, "ok")
 	case c.settings <= p.version:
@@ -214,6 +236,7 @@ func (s *naiveSlot) close(c *appliedCommand) error {
 	p.pass(s.nowMs)
 	p.set(s.nowMs, c)
 	p.dropAtMs = s.nowMs + c.keep
+	p.failTask()
 	return want(c.code, "ok")
 }
 
@@ -225,7 +248,7 @@ func (p *naivePartition) set(nowMs int64, c *appliedCommand) {
 		}
 	}
 	p.delay = c.delay
-	p.version, p.retention, p.perGroup, p.delivery = c.settings, c.retention, c.perGroup, c.delivery
+	p.version, p.retention, p.perGroup, p.delivery, p.maxReceives = c.settings, c.retention, c.perGroup, c.delivery, c.maxReceives
 }
 
 // exact reports whether sends are deduplicated and handles fenced.
@@ -234,8 +257,7 @@ func (p *naivePartition) exact() bool { return p.fifo || p.delivery == delivered
 func (s *naiveSlot) configure(c *appliedCommand) error {
 	p := s.partitions[c.partition]
 	if p == nil {
-		p = &naivePartition{fifo: c.fifo}
-		s.partitions[c.partition] = p
+		p = s.newPartition(c)
 	}
 	p.pass(s.nowMs)
 	switch {
@@ -253,9 +275,17 @@ func (s *naiveSlot) configure(c *appliedCommand) error {
 
 // pass lets time pass.
 func (p *naivePartition) pass(nowMs int64) {
-	p.messages = slices.DeleteFunc(p.messages, func(m *naiveMsg) bool { return p.retention > 0 && m.sentMs+p.retention <= nowMs })
+	p.messages = slices.DeleteFunc(p.messages, func(m *naiveMsg) bool { return p.retention > 0 && p.bornMs(m)+p.retention <= nowMs })
 	p.accepted = slices.DeleteFunc(p.accepted, func(s naiveSend) bool { return s.atMs+naiveForgetMs <= nowMs })
 	p.attempts = slices.DeleteFunc(p.attempts, func(a naiveAttempt) bool { return a.atMs+naiveForgetMs <= nowMs })
+}
+
+// bornMs is when the retention of a message began: on a standard queue it goes on in the dead-letter queue.
+func (p *naivePartition) bornMs(m *naiveMsg) int64 {
+	if m.came.source != "" && !p.fifo {
+		return m.came.sentMs
+	}
+	return m.sentMs
 }
 
 func (p *naivePartition) find(seq uint64) *naiveMsg {
@@ -297,7 +327,8 @@ func (p *naivePartition) send(nowMs int64, c *appliedCommand) error {
 	return nil
 }
 
-func (p *naivePartition) receive(nowMs int64, c *appliedCommand) error {
+func (s *naiveSlot) receive(p *naivePartition, c *appliedCommand) error {
+	nowMs := s.nowMs
 	if c.code == "over-limit" {
 		return nil // a limit of the service
 	}
@@ -307,10 +338,15 @@ func (p *naivePartition) receive(nowMs int64, c *appliedCommand) error {
 	if done, err := p.receiveAgain(nowMs, c); done {
 		return err
 	}
+	for _, aside := range c.asides {
+		if err := s.setAside(p, c.partition, aside); err != nil {
+			return err
+		}
+	}
 	if len(c.out) > c.most {
 		return fmt.Errorf("%d messages, %d were asked for", len(c.out), c.most)
 	}
-	if offered := p.offered(nowMs); len(c.out) == 0 && len(offered) > 0 {
+	if offered := p.offered(nowMs); len(c.out) == 0 && len(offered) > 0 && len(c.asides) < naiveAsidesMax {
 		return fmt.Errorf("no message, though %s (%d) is visible", offered[0].id, offered[0].seq)
 	}
 	for _, got := range c.out {
@@ -318,6 +354,8 @@ func (p *naivePartition) receive(nowMs int64, c *appliedCommand) error {
 		switch {
 		case m == nil || m.id != got.id:
 			return fmt.Errorf("got %s (%d), which is not there", got.id, got.seq)
+		case m.move > 0 || p.exhausted(m):
+			return fmt.Errorf("got %s (%d), which must move after %d receives and had %d", got.id, got.seq, p.maxReceives, m.receive)
 		case m.visibleMs > nowMs:
 			return fmt.Errorf("got %s (%d), which is hidden until %d, at %d", got.id, got.seq, m.visibleMs, nowMs)
 		case got.receive != m.receive+1:
@@ -377,7 +415,7 @@ func (p *naivePartition) offered(nowMs int64) []*naiveMsg {
 	var offered []*naiveMsg
 	seen := map[string]bool{}
 	for _, m := range p.messages {
-		if p.fifo && seen[m.group] {
+		if m.move > 0 || p.fifo && seen[m.group] {
 			continue
 		}
 		seen[m.group] = true
@@ -391,7 +429,7 @@ func (p *naivePartition) offered(nowMs int64) []*naiveMsg {
 // before returns a message of m's group that stands before it and is not in the answer.
 func (p *naivePartition) before(m *naiveMsg, answer []appliedMsg) *naiveMsg {
 	for _, other := range p.messages {
-		if other.group == m.group && other.seq < m.seq && !slices.ContainsFunc(answer, func(got appliedMsg) bool { return got.seq == other.seq }) {
+		if other.move == 0 && other.group == m.group && other.seq < m.seq && !slices.ContainsFunc(answer, func(got appliedMsg) bool { return got.seq == other.seq }) {
 			return other
 		}
 	}
@@ -431,7 +469,7 @@ func (p *naivePartition) remove(nowMs int64, m *naiveMsg, handle appliedMsg) str
 
 func (p *naivePartition) hide(nowMs int64, m *naiveMsg, handle appliedMsg) string {
 	switch {
-	case m == nil:
+	case m == nil || m.move > 0:
 		return "not-in-flight"
 	case handle.receive < 1 || handle.receive > m.receive:
 		return "bad-command"

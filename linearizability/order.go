@@ -17,9 +17,6 @@ func (c *checker) checkOrder(q *queue) {
 		c.checkNumber(m)
 	}
 	c.checkBatches(q)
-	if len(q.sources) > 0 {
-		return // messages that moved here were numbered when they came, not when they were sent
-	}
 	q.lineups = groupsOf(q)
 	for _, g := range q.lineups {
 		c.checkNumbers(g)
@@ -157,7 +154,7 @@ func groupsOf(q *queue) []*lineup {
 	}
 	for _, op := range q.receives {
 		for i := range op.Messages {
-			m := q.byID[op.Messages[i].MessageID]
+			m := q.stay(&op.Messages[i])
 			g := lineupOf[m]
 			if g == nil {
 				continue

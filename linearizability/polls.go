@@ -12,7 +12,7 @@ const pollNotice = 1 * second
 
 // checkPolls applies empty-long-poll.
 func (c *checker) checkPolls(q *queue) {
-	if q.partitions > 1 || len(q.sources) > 0 {
+	if q.partitions > 1 || len(q.from) > 0 {
 		return
 	}
 	offers := c.offersOf(q)
@@ -92,7 +92,7 @@ func (c *checker) offersOf(q *queue) []offer {
 			from = max(from, r.heldUntilAtMost(limit)+c.slack)
 			count = r.out.ReceiveCount
 		}
-		if q.deadLetter == nil { // nobody received it any more, so only the absence of unseen receives says that nobody held it
+		if q.deadLetter == nil && len(q.movesTo) == 0 { // nobody received it any more, so only the absence of unseen receives says that nobody held it
 			add(m, from, min(m.thereUntil, q.phantoms.first(), c.end))
 		}
 	}

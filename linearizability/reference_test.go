@@ -17,6 +17,17 @@ type refMessage struct {
 	sentAt          int64
 	visibleAt       int64
 	receives        int
+	// source is the queue that it came from as a dead letter, and earlier how often it was received there.
+	source  string
+	earlier int
+}
+
+// refAside is the move of a message from one queue to another.
+type refAside struct {
+	number int
+	target *refQueue
+	before refMessage
+	seq    int // before the move
 }
 
 type refAccepted struct {
@@ -31,6 +42,12 @@ type refQueue struct {
 	retention                    int64
 	deadLetter                   *refQueue
 	maxReceives                  int
+	// exact says that sends are deduplicated and outdated handles refused; once, that a receive removes.
+	exact, once bool
+	// lastMove is the number of the last move, asides are those of the last receive or step.
+	lastMove int
+	asides   []refAside
+	task     *refTask
 
 	// latest is the time of the last command; it never runs backwards.
 	latest   int64
@@ -39,10 +56,12 @@ type refQueue struct {
 	messages []*refMessage
 	accepted map[string]refAccepted
 
-	// applied counts the entries of its log, numbered has the numbers that were given out, seqs those of messages by id.
+	// applied counts the entries of its log, numbered has the numbers that were given out, sent those of messages by id. id is the
+	// queue's own number.
 	applied  int
 	numbered map[int]bool
-	seqs     map[string]int
+	sent     map[string]int
+	id       int
 }
 
 func (q *refQueue) advance(now int64) {
@@ -53,8 +72,8 @@ func (q *refQueue) advance(now int64) {
 func (q *refQueue) send(now int64, op *Operation) (id, number string) {
 	q.advance(now)
 	key := cmp.Or(op.DeduplicationID, op.Body)
-	if first, ok := q.accepted[key]; q.fifo && ok && q.latest < first.at+deduplicationInterval {
-		return first.message.id, refNumber(first.message.seq)
+	if first, ok := q.accepted[key]; q.exact && ok && q.latest < first.at+deduplicationInterval {
+		return first.message.id, q.number(first.message.seq)
 	}
 	q.lastSeq += 3
 	q.ids++
@@ -67,12 +86,20 @@ func (q *refQueue) send(now int64, op *Operation) (id, number string) {
 		visibleAt: q.latest + int64(delay)*second,
 	}
 	q.messages = append(q.messages, m)
-	q.seqs[m.id] = m.seq
-	if !q.fifo {
+	q.sent[m.id] = m.seq
+	if !q.exact {
 		return m.id, ""
 	}
 	q.accepted[key] = refAccepted{q.latest, m}
-	return m.id, refNumber(m.seq)
+	return m.id, q.number(m.seq)
+}
+
+// number is what producers are told of a sequence number.
+func (q *refQueue) number(seq int) string {
+	if !q.fifo {
+		return ""
+	}
+	return refNumber(seq)
 }
 
 func refNumber(seq int) string { return fmt.Sprintf("%020d", seq) }
@@ -84,6 +111,7 @@ func (q *refQueue) receive(now int64, op *Operation, rng *rand.Rand) []Message {
 		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	}
 	blocked := map[string]bool{}
+	q.asides = nil
 	var out []Message
 	for _, m := range list {
 		switch {
@@ -93,33 +121,75 @@ func (q *refQueue) receive(now int64, op *Operation, rng *rand.Rand) []Message {
 			blocked[m.group] = true
 			continue
 		case q.deadLetter != nil && m.receives >= q.maxReceives:
-			q.remove(m)
-			moved := *m
-			q.deadLetter.advance(now)
-			q.deadLetter.messages = append(q.deadLetter.messages, &moved)
+			q.move(now, m, q.deadLetter)
 			continue
 		case len(out) == op.Max:
 			return out
 		}
 		m.receives++
 		m.visibleAt = q.latest + int64(op.VisibilitySeconds)*second
-		handle := fmt.Sprintf("%s/%d/%d", m.id, m.receives, q.latest)
-		received := Message{MessageID: m.id, Body: m.body, Handle: handle, Group: m.group, ReceiveCount: m.receives, SentMs: m.sentAt/1e6 + 1}
+		handle := fmt.Sprintf("%s/%d/%d", m.id, m.receives, m.seq)
+		received := Message{MessageID: m.id, Body: m.body, Handle: handle, Group: m.group, ReceiveCount: m.earlier + m.receives, SentMs: m.sentAt/1e6 + 1, Source: m.source}
 		if q.fifo {
 			received.SequenceNumber = refNumber(m.seq)
 		}
 		out = append(out, received)
+		if q.once {
+			q.remove(m)
+		}
 	}
 	return out
 }
 
+// move moves a message to another queue. As a dead letter it keeps its time of sending and its count; a task moves what is as good as
+// sent anew.
+func (q *refQueue) move(now int64, m *refMessage, target *refQueue) {
+	q.remove(m)
+	q.lastMove++
+	q.asides = append(q.asides, refAside{q.lastMove, target, *m, m.seq})
+	target.advance(now)
+	target.lastSeq++
+	moved := *m
+	moved.seq, moved.visibleAt, moved.receives = target.lastSeq, target.latest, 0
+	if target == q.deadLetter {
+		moved.earlier, moved.source = m.earlier+m.receives, q.name
+	} else {
+		moved.earlier, moved.source, moved.sentAt = 0, "", target.latest
+	}
+	target.messages = append(target.messages, &moved)
+}
+
+// step moves up to so many visible messages to another queue, as a move task does.
+func (q *refQueue) step(now int64, most int, target *refQueue) {
+	q.advance(now)
+	q.asides = nil
+	for _, m := range q.offered() {
+		if len(q.asides) < most {
+			q.move(now, m, target)
+		}
+	}
+}
+
+// offered are the messages that a receive could deliver just now.
+func (q *refQueue) offered() []*refMessage {
+	locked := map[string]bool{}
+	var offered []*refMessage
+	for _, m := range q.messages {
+		if locked[m.group] = locked[m.group] || q.fifo && m.visibleAt > q.latest; !locked[m.group] && m.visibleAt <= q.latest {
+			offered = append(offered, m)
+		}
+	}
+	return offered
+}
+
 func (q *refQueue) find(handle string) (m *refMessage, receive int) {
 	id, rest, _ := strings.Cut(handle, "/")
-	if _, err := fmt.Sscanf(rest, "%d/", &receive); err != nil {
+	var seq int
+	if _, err := fmt.Sscanf(rest, "%d/%d", &receive, &seq); err != nil {
 		return nil, 0
 	}
 	for _, m := range q.messages {
-		if m.id == id {
+		if m.id == id && m.seq == seq {
 			return m, receive
 		}
 	}
@@ -132,7 +202,7 @@ func (q *refQueue) delete(now int64, handle string) Outcome {
 	switch {
 	case m == nil:
 		return OK
-	case q.fifo && (receive != m.receives || m.visibleAt <= q.latest):
+	case q.exact && (receive != m.receives || m.visibleAt <= q.latest):
 		return Failed
 	}
 	q.remove(m)
@@ -146,7 +216,7 @@ func (q *refQueue) remove(m *refMessage) {
 func (q *refQueue) change(now int64, handle string, seconds int) Outcome {
 	q.advance(now)
 	m, receive := q.find(handle)
-	if m == nil || (q.fifo && receive != m.receives) {
+	if m == nil || (q.exact && receive != m.receives) {
 		return Failed
 	}
 	m.visibleAt = q.latest + int64(seconds)*second

@@ -51,6 +51,13 @@ func got(body string, n int, number string) Message {
 	return m
 }
 
+// dead is a message of the queue plain that moved to its dead-letter queue.
+func dead(body string, n int, number string) Message {
+	m := got(body, n, number)
+	m.Source = plain
+	return m
+}
+
 // altered is a message with something changed.
 func altered(m Message, change func(m *Message)) Message {
 	change(&m)

@@ -151,16 +151,10 @@ func (s *Scenario) HistoryOptions(clockBound time.Duration, drained bool) linear
 		// chasqui promises more than SQS does.
 		StrictStandard: true,
 		StrictMetadata: true,
-		Queues:         map[string]linearizability.Queue{},
+		Queues:         s.Workload.Described(),
 	}
 	if len(s.Faults) > 0 {
 		options.Disturbed = []linearizability.Span{{To: int64(s.FaultyPhase + disturbedAfter)}}
-	}
-	for _, q := range s.Workload.Queues {
-		options.Queues[q.Name] = linearizability.Queue{
-			Delay: time.Duration(q.DelaySeconds) * time.Second, Partitions: q.Partitions, DeduplicatesPerGroup: q.DedupPerGroup,
-			Undrained: q.Exempt,
-		}
 	}
 	return options
 }

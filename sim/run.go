@@ -79,6 +79,8 @@ const (
 	// staleTime is how much longer they go on if a client's idea of who holds the virtual IP was stale: it asks again only
 	// after five seconds without an answer (sim/world), and may first have to give up a connection.
 	staleTime = 7 * time.Second
+	// heldBack is how long after the faults answers may still arrive that were given before: cuts had held them back.
+	heldBack = 3 * time.Second
 	// emptyTime is how much longer it may take until the clients know that the queues are empty: a receive whose answer
 	// was lost may hide messages for its visibility timeout.
 	emptyTime = 45 * time.Second
@@ -283,7 +285,9 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 	}
 	sends := map[string]bool{}
 	for _, op := range r.recorder.History() {
-		if op.Kind == linearizability.Send && op.Outcome == linearizability.OK && op.Call > int64(r.scenario.FaultyPhase) {
+		// A producer may begin just before the faults end, wait for an answer that is lost, and have no time for another message.
+		again := op.Call > int64(r.scenario.FaultyPhase) || op.Tries > 1 && op.Return > int64(r.scenario.FaultyPhase+heldBack)
+		if op.Kind == linearizability.Send && op.Outcome == linearizability.OK && again {
 			sends[op.Queue] = true
 		}
 	}

@@ -112,6 +112,15 @@ func (k *shrinker) workload() error {
 			w.Producers = slices.DeleteFunc(w.Producers, func(p workload.Producer) bool { return p.Queue == name })
 			w.Consumers = slices.DeleteFunc(w.Consumers, func(c workload.Consumer) bool { return c.Queue == name })
 			w.Keepers = slices.DeleteFunc(w.Keepers, func(k workload.Keeper) bool { return k.Queue == name })
+			w.Movers = slices.DeleteFunc(w.Movers, func(m workload.Mover) bool { return m.Queue == name || m.Target == name })
+			for j := range w.Queues {
+				if q := &w.Queues[j]; q.DeadLetter == name {
+					q.DeadLetter, q.MaxReceives = "", 0
+				}
+			}
+			w.Movers = slices.DeleteFunc(w.Movers, func(m workload.Mover) bool {
+				return !slices.ContainsFunc(w.Queues, func(q workload.Queue) bool { return q.DeadLetter == m.Queue })
+			})
 		})
 		if err != nil {
 			return err
@@ -119,6 +128,11 @@ func (k *shrinker) workload() error {
 	}
 	for i := len(k.best.Scenario.Workload.Keepers) - 1; i >= 0; i-- {
 		if _, err := k.keep(func(s *Scenario) { s.Workload.Keepers = slices.Delete(s.Workload.Keepers, i, i+1) }); err != nil {
+			return err
+		}
+	}
+	for i := len(k.best.Scenario.Workload.Movers) - 1; i >= 0; i-- {
+		if _, err := k.keep(func(s *Scenario) { s.Workload.Movers = slices.Delete(s.Workload.Movers, i, i+1) }); err != nil {
 			return err
 		}
 	}

@@ -25,10 +25,15 @@ import (
 //	receive     max:visibilityMs:attemptID        id:seq:receive + ...
 //	delete      seq:receive + ...                 code + ...
 //	visibility  seq:receive:visibilityMs + ...    code + ...
+//	transfer    queue.partition (the origin) + number:id:group:sentMs:receives:source + ...
+//	settle      through:returned
+//	move-task   operation:id:rateMilli:target     of a list: id:status:moved + ...
 //
-// Of the commands that move messages to other queues (transfer, settle, move-task), input and output are left empty: an audit
-// can tell that there were some, and no more. Entries are joined by plus signs. Ids are hexadecimal, booleans 0 or 1, and in the names that clients choose every byte but
-// letters, digits, '.', '_' and '-' is written as %XX. So the log's text form needs no quotes.
+// A receive or a step of a task that has set messages aside says so behind the rest of its output: aside:number:seq + ...
+// Operations and states of tasks are numbers (queue.TaskOperation, queue.TaskStatus); a task's target is 1 if it names a queue,
+// 0 if each message moves to where it came from. Entries are joined by plus signs. Ids are hexadecimal, booleans 0 or 1, and in
+// the names that clients choose every byte but letters, digits, '.', '_' and '-' is written as %XX. So the log's text form
+// needs no quotes.
 func ApplyLog(log *slog.Logger, group string) func(index uint64, nowMs int64, operations [][]byte, results []any) {
 	return func(index uint64, nowMs int64, operations [][]byte, results []any) {
 		var text []byte
@@ -87,6 +92,31 @@ func appendInput(b []byte, c *queue.Command) []byte {
 			b = appendHandle(appendPlus(b, i), change.Handle)
 			b = strconv.AppendInt(append(b, ':'), change.VisibilityMs, 10)
 		}
+	case queue.KindTransfer:
+		b = appendTransfer(b, c.Transfer)
+	case queue.KindSettle:
+		b = strconv.AppendUint(b, c.Settle.Through, 10)
+		b = appendBool(append(b, ':'), c.Settle.Returned)
+	case queue.KindMoveTask:
+		b = strconv.AppendUint(b, uint64(c.MoveTask.Operation), 10)
+		b = hex.AppendEncode(append(b, ':'), c.MoveTask.ID[:])
+		b = strconv.AppendUint(append(b, ':'), uint64(c.MoveTask.RateMilli), 10)
+		b = appendBool(append(b, ':'), c.MoveTask.Target != queue.Target{})
+	}
+	return b
+}
+
+func appendTransfer(b []byte, t *queue.Transfer) []byte {
+	b = strconv.AppendUint(b, t.Origin.Queue, 10)
+	b = strconv.AppendUint(append(b, '.'), uint64(t.Origin.Partition), 10)
+	for i := range t.Messages {
+		m := &t.Messages[i]
+		b = strconv.AppendUint(append(b, '+'), m.Number, 10)
+		b = hex.AppendEncode(append(b, ':'), m.MessageID[:])
+		b = appendName(append(b, ':'), m.Group)
+		b = strconv.AppendInt(append(b, ':'), m.SentMs, 10)
+		b = strconv.AppendUint(append(b, ':'), uint64(m.Receives), 10)
+		b = appendName(append(b, ':'), m.SourceARN)
 	}
 	return b
 }
@@ -101,7 +131,7 @@ func appendSettings(b []byte, s *queue.Settings) []byte {
 	return strconv.AppendInt(append(b, ':'), s.DelayMs, 10)
 }
 
-// appendOutput writes what a result has besides its code; it has at most one of the three.
+// appendOutput writes what a result has besides its code; of the first four it has at most one.
 func appendOutput(b []byte, r *queue.Result) []byte {
 	for i := range r.Sent {
 		s := &r.Sent[i]
@@ -117,6 +147,17 @@ func appendOutput(b []byte, r *queue.Result) []byte {
 	}
 	for i, code := range r.Codes {
 		b = append(appendPlus(b, i), code.String()...)
+	}
+	for i := range r.Tasks {
+		t := &r.Tasks[i]
+		b = hex.AppendEncode(appendPlus(b, i), t.ID[:])
+		b = strconv.AppendUint(append(b, ':'), uint64(t.Status), 10)
+		b = strconv.AppendUint(append(b, ':'), t.Moved, 10)
+	}
+	for i, aside := range r.Aside {
+		b = append(appendPlus(b, i+len(r.Messages)), "aside"...)
+		b = strconv.AppendUint(append(b, ':'), aside.Number, 10)
+		b = strconv.AppendUint(append(b, ':'), aside.Seq, 10)
 	}
 	return b
 }

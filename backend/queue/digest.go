@@ -1,8 +1,9 @@
 package queue
 
 // Digest returns a number that is equal on replicas whose queues hold the same messages in the same states, have made the
-// same moves, have been as busy and go at the same time, and almost certainly differs otherwise. Replicas must be compared after the same
-// command. It costs a few operations per partition, for each partition keeps the sum over its messages up to date.
+// same moves, have been as busy and go at the same time, and almost certainly differs otherwise. Replicas must be compared
+// after the same command. It costs a few operations per partition and origin of moves, for each partition keeps the sum over
+// its messages up to date.
 // Sessions and tombstones are not part of it: when their memory is released may differ between replicas.
 func (m *Machine) Digest() uint64 {
 	var sum uint64
@@ -14,6 +15,9 @@ func (m *Machine) Digest() uint64 {
 		}
 		if len(p.tasks) > 0 {
 			h = mix(mix(h, uint64(p.tasks[0].Status)), p.tasks[0].Moved)
+		}
+		for origin, a := range p.arrivals { // in any order: a sum does not show it
+			sum += mix(h, mix(mix(origin.Queue, uint64(origin.Partition)), a.number))
 		}
 		sum += mix(mix(h, p.lastSeq), p.digest)
 	}

@@ -111,8 +111,7 @@ func (m *Machine) execute(c *Command) *Result {
 		return p.settle(c.Settle)
 	case KindMoveTask:
 		if c.MoveTask.Operation == TaskStep {
-			p.stepTask()
-			return &Result{}
+			return &Result{Aside: p.stepTask()}
 		}
 	}
 	switch {

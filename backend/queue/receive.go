@@ -11,14 +11,19 @@ func (p *partition) receive(r *Receive) *Result {
 	if p.inFlight >= MaxInFlight {
 		return &Result{Code: OverLimit}
 	}
-	return p.deliver(p.deliverable(func() []message { return p.takeStandard(p.room(r)) }), r.VisibilityMs)
+	taken, aside := p.deliverable(func() []message { return p.takeStandard(p.room(r)) })
+	result := p.deliver(taken, r.VisibilityMs)
+	result.Aside = aside
+	return result
 }
 
 func (p *partition) receiveFIFO(r *Receive) *Result {
 	if result := p.repeatAttempt(r); result != nil {
 		return result
 	}
-	result := p.deliver(p.deliverable(func() []message { return p.takeFIFO(p.room(r)) }), r.VisibilityMs)
+	taken, aside := p.deliverable(func() []message { return p.takeFIFO(p.room(r)) })
+	result := p.deliver(taken, r.VisibilityMs)
+	result.Aside = aside
 	p.rememberAttempt(r, result)
 	return result
 }

@@ -66,20 +66,19 @@ type Outgoing struct {
 // instead. Those that have to are set aside, which may let others of their group take their place. One receive sets no
 // more than MaxOutgoing aside, or a few more: a queue full of them must not hold up the log. It then delivers fewer
 // messages than there are, as SQS may.
-func (p *partition) deliverable(take func() []message) []message {
-	for aside := 0; ; {
-		taken := take()
-		before := aside
-		kept := slices.DeleteFunc(taken, func(m message) bool {
+func (p *partition) deliverable(take func() []message) (kept []message, aside []Aside) {
+	for {
+		before := len(aside)
+		kept = slices.DeleteFunc(take(), func(m message) bool {
 			if !p.exhausted(&m) {
 				return false
 			}
 			p.setAside(m, p.lastMove+1, p.settings.Redrive.Target, p.settings.Redrive.SourceARN)
-			aside++
+			aside = append(aside, Aside{Number: p.lastMove, Seq: m.seq})
 			return true
 		})
-		if aside == before || aside >= MaxOutgoing {
-			return kept
+		if len(aside) == before || len(aside) >= MaxOutgoing {
+			return kept, aside
 		}
 	}
 }

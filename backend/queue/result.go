@@ -77,7 +77,13 @@ type Result struct {
 	Codes []Code
 	// Tasks are the partition's move tasks, the newest first, for a list of them.
 	Tasks []TaskState
+	// Aside are the messages that the command set aside, in the order of their moves. It is for those who watch what is
+	// applied: neither a client nor the answer to a repeated command has it.
+	Aside []Aside
 }
+
+// Aside is a message that was set aside to move to another queue.
+type Aside struct{ Number, Seq uint64 }
 
 // Sent is the outcome of one Send.
 type Sent struct {

@@ -117,10 +117,10 @@ func (p *partition) changeTask(change func(t *TaskState)) {
 	change(&p.tasks[0])
 }
 
-// stepTask sets aside as many messages as the rate allows, and ends the task when there are no more.
-func (p *partition) stepTask() {
+// stepTask sets aside as many messages as the rate allows, which it returns, and ends the task when there are no more.
+func (p *partition) stepTask() (aside []Aside) {
 	if p.runningTask() == nil {
-		return
+		return nil
 	}
 	room := 0
 	p.changeTask(func(t *TaskState) { room = t.allowance(p.advancedMs) })
@@ -135,9 +135,10 @@ func (p *partition) stepTask() {
 			target, ok := t.targetOf(&m)
 			if !ok {
 				p.endTask(TaskFailed, failureNoSource)
-				return
+				return aside
 			}
 			p.setAside(m, p.lastMove+1, target, "")
+			aside = append(aside, Aside{Number: p.lastMove, Seq: m.seq})
 			p.changeTask(func(t *TaskState) { t.creditMilli -= 1000 })
 			t = p.runningTask()
 			room--
@@ -146,6 +147,7 @@ func (p *partition) stepTask() {
 	if p.moves.Len() == 0 && len(p.nextVisible(1)) == 0 {
 		p.endTask(TaskCompleted, "")
 	}
+	return aside
 }
 
 // nextVisible returns visible messages that a receive would deliver next.

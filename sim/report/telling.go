@@ -229,6 +229,7 @@ func (f *facts) tellUnreached(s *span) string {
 var verbs = map[linearizability.Kind]string{
 	linearizability.CreateQueue: "creates", linearizability.DeleteQueue: "deletes the queue", linearizability.PurgeQueue: "purges",
 	linearizability.SetAttributes: "sets attributes of", linearizability.GetAttributes: "reads attributes of",
+	linearizability.StartMoveTask: "starts a move task", linearizability.ListMoveTasks: "lists the move tasks", linearizability.CancelMoveTask: "cancels a move task",
 	linearizability.Send: "sends", linearizability.Receive: "receives", linearizability.Delete: "deletes",
 	linearizability.ChangeVisibility: "changes the visibility timeout of",
 }

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
@@ -47,6 +48,41 @@ func tokenOf(body string) (string, bool) {
 		return "", false
 	}
 	return token, true
+}
+
+// markedSuffix ends the tokens of messages that have a message attribute, markAttribute, with the token as its value.
+const (
+	markedSuffix  = "+"
+	markAttribute = "Token"
+)
+
+// marks returns the message attributes of a message.
+func marks(token string) map[string]attributeValue {
+	if !strings.HasSuffix(token, markedSuffix) {
+		return nil
+	}
+	return map[string]attributeValue{markAttribute: {DataType: "String", StringValue: token}}
+}
+
+// marksDigest is the digest of a message's attributes as SQS defines it: of name, type and value with their lengths, and of what the
+// value is.
+func marksDigest(token string) string {
+	if len(marks(token)) == 0 {
+		return ""
+	}
+	var text []byte
+	for _, part := range []string{markAttribute, "String", token} {
+		if part == token {
+			text = append(text, 1) // a text, not bytes
+		}
+		text = append(binary.BigEndian.AppendUint32(text, uint32(len(part))), part...)
+	}
+	return digest(string(text))
+}
+
+// poisonous tells whether the message with a token is among a share that nobody can work off.
+func poisonous(token string, share float64) bool {
+	return float64(crc32.ChecksumIEEE([]byte("poison "+token))%1000) < share*1000
 }
 
 func checksum(token, padding string) string {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"unicode/utf8"
@@ -30,4 +31,21 @@ func TestBodiesShowDamage(t *testing.T) {
 	first, err := newBody("a", largeBodyBytes, random), newBody("a", largeBodyBytes, random)
 	require.NotEqual(t, first, err, "padding varies")
 	require.InDelta(t, largeBodyBytes, len(first), 3)
+}
+
+func TestMarks(t *testing.T) {
+	require.Empty(t, marks("producer-1/1.0"))
+	require.Empty(t, marksDigest("producer-1/1.0"))
+	require.Equal(t, map[string]attributeValue{markAttribute: {"String", "producer-1/1.0+"}}, marks("producer-1/1.0+"))
+	require.Len(t, marksDigest("producer-1/1.0+"), 32)
+}
+
+func TestPoison(t *testing.T) {
+	poisoned := 0
+	for i := range 10_000 {
+		if poisonous(fmt.Sprintf("producer-1/%d.0", i), 0.2) {
+			poisoned++
+		}
+	}
+	require.InDelta(t, 2000, poisoned, 200)
 }

@@ -21,6 +21,9 @@ const idlePause = 200 * time.Millisecond
 // shows if they come back before the time that was asked for.
 const extendedDone = 0.5
 
+// poisonReleased is the share of receives of poisonous messages that hand them back at once. The others leave them.
+const poisonReleased = 0.5
+
 // lateMax bounds the messages that a consumer keeps in order to delete them too late.
 const lateMax = 20
 
@@ -82,6 +85,10 @@ func (c *consumer) work(t *thread) {
 	for _, m := range messages {
 		dice := t.random.Float64()
 		switch {
+		case poisonous(m.token, t.queue.Poison):
+			if dice < poisonReleased {
+				released = append(released, m)
+			}
 		case dice < c.Forget:
 		case dice < c.Forget+c.Release:
 			released = append(released, m)

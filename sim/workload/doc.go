@@ -8,8 +8,8 @@
 //
 // Its parts, each a file: env.go (the machine that clients run on), plan.go and draw.go (what they are to do), http.go
 // (one connection), client.go (retries, and what is known of a request's effect), body.go (bodies that show damage),
-// wire.go (SQS's JSON), thread.go and messages.go (actions, each recorded), producer.go, consumer.go and keeper.go
-// (the behaviours), ledger.go (what the queues owe), run.go (phases and results).
+// wire.go (SQS's JSON), thread.go and messages.go (actions, each recorded), producer.go, consumer.go, keeper.go
+// and mover.go (the behaviours), ledger.go (what the queues owe), run.go (phases and results).
 //
 // It is plain blocking code: no goroutines, channels or clocks of its own. In the simulator its threads are coroutines
 // of which one runs at a time, so a run is determined by the seed; against a real cluster the same code runs on

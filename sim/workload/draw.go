@@ -3,6 +3,8 @@ package workload
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"chasqui/linearizability"
 )
 
 // DefaultRate is the requests per second of all threads of a plan together that suit a simulated cluster.
@@ -16,8 +18,8 @@ const (
 )
 
 // Draw makes a plan at random: one to three standard queues and up to two FIFO queues (or the other way round), each
-// with its producers and consumers, up to two keepers, and in half of the plans one more queue that is purged, deleted
-// and made anew. Every kind of behaviour is off in some plans. rate is about how many requests per second all threads
+// with its producers and consumers and perhaps a dead-letter queue, up to two keepers, and in half of the plans one more queue that is purged, deleted
+// and made anew. Some have one that delivers at most once, or a standard one that delivers exactly once. Every kind of behaviour is off in some plans. rate is about how many requests per second all threads
 // make together.
 func Draw(random *rand.Rand, rate float64) Plan {
 	d := drawing{random: random}
@@ -33,6 +35,14 @@ func Draw(random *rand.Rand, rate float64) Plan {
 	}
 	if d.chance(0.5) {
 		d.queue([]string{"exempt", "exempt.fifo"}[random.IntN(2)], true)
+	}
+	d.moves()
+	if d.chance(deliveryChance) {
+		name := []string{"once", "once.fifo"}[d.random.IntN(2)]
+		d.delivered(name, linearizability.DeliveredAtMostOnce)
+	}
+	if d.chance(deliveryChance) {
+		d.delivered("exact", linearizability.DeliveredExactlyOnce)
 	}
 	d.share(rate)
 	return d.plan
@@ -64,7 +74,20 @@ func (d *drawing) pick(values ...int) int { return values[d.random.IntN(len(valu
 
 // queue adds a queue and those who work on it.
 func (d *drawing) queue(name string, exempt bool) {
-	q := Queue{Name: name, Exempt: exempt, VisibilitySeconds: d.pick(1, 2, 2, 3, 5, 10, 30), Partitions: d.pick(1, 1, 1, 1, 2, 4)}
+	q := d.attributes(name)
+	q.Exempt = exempt
+	d.add(q)
+	for range d.pick(0, 1, 2, 2) {
+		d.keeper(&q)
+	}
+	if exempt && len(d.plan.Keepers) == 0 {
+		d.keeper(&q)
+	}
+}
+
+// attributes draws a queue's attributes.
+func (d *drawing) attributes(name string) Queue {
+	q := Queue{Name: name, VisibilitySeconds: d.pick(1, 2, 2, 3, 5, 10, 30), Partitions: d.pick(1, 1, 1, 1, 2, 4)}
 	if d.chance(0.15) {
 		q.DelaySeconds = 1 + d.random.IntN(3)
 	}
@@ -73,6 +96,11 @@ func (d *drawing) queue(name string, exempt bool) {
 		// Partitions of a queue do not know each other's deduplication ids; a group has its one partition.
 		q.DedupPerGroup = q.Partitions > 1 || d.chance(0.3)
 	}
+	return q
+}
+
+// add adds a queue with its producers and consumers.
+func (d *drawing) add(q Queue) {
 	d.plan.Queues = append(d.plan.Queues, q)
 	for range 1 + d.random.IntN(3) {
 		d.producer(&q)
@@ -80,12 +108,70 @@ func (d *drawing) queue(name string, exempt bool) {
 	for range 1 + d.random.IntN(3) {
 		d.consumer(&q)
 	}
-	for range d.pick(0, 1, 2, 2) {
-		d.keeper(&q)
+}
+
+// delivered adds a queue with a delivery of its own.
+func (d *drawing) delivered(name string, delivery linearizability.Delivery) {
+	q := d.attributes(name)
+	q.Delivery = delivery
+	d.add(q)
+}
+
+// The share of plans in which queues have dead-letter queues, and in which there is a queue of another delivery; of queues with
+// one; and of dead-letter queues whose messages are moved back, or on.
+const (
+	movesChance    = 0.5
+	deliveryChance = 0.3
+	deadChance     = 0.6
+	moverChance    = 0.6
+)
+
+// moves gives dead-letter queues to some of the queues, to two of a kind perhaps the same one.
+func (d *drawing) moves() {
+	if !d.chance(movesChance) {
+		return
 	}
-	if exempt && len(d.plan.Keepers) == 0 {
-		d.keeper(&q)
+	var targets [2]*Queue // of standard and of FIFO queues
+	for i := range d.plan.Queues {
+		q := d.plan.Queues[i]
+		if q.Exempt || !d.chance(deadChance) {
+			continue
+		}
+		kind, name := 0, "dead-"+q.Name
+		if q.FIFO() {
+			kind = 1
+		}
+		if targets[kind] == nil || d.chance(0.5) {
+			target := d.attributes(name)
+			target.DelaySeconds = 0
+			d.plan.Queues = append(d.plan.Queues, target)
+			for range 1 + d.random.IntN(2) {
+				d.consumer(&target)
+			}
+			targets[kind] = &target
+		}
+		q.DeadLetter, q.MaxReceives, q.Poison = targets[kind].Name, d.pick(1, 1, 2, 3, 5), float64(d.pick(2, 5, 10, 30))/100
+		q.VisibilitySeconds = min(q.VisibilitySeconds, 3)
+		d.plan.Queues[i] = q
 	}
+	for i := range d.plan.Queues {
+		if q := &d.plan.Queues[i]; len(d.plan.sources(q.Name)) > 0 && d.chance(moverChance) {
+			d.mover(q)
+		}
+	}
+}
+
+// mover adds one who moves the messages of a dead-letter queue back or, perhaps, to another queue.
+func (d *drawing) mover(q *Queue) {
+	m := Mover{Queue: q.Name, EveryMs: 500 + d.random.IntN(2500), Rate: d.pick(0, 0, 1, 2, 10, 500), Cancel: d.perhaps(0.5, 0.3)}
+	if d.chance(0.3) {
+		for i := range d.plan.Queues {
+			if other := &d.plan.Queues[i]; other.FIFO() == q.FIFO() && !other.Exempt && len(d.plan.sources(other.Name)) == 0 {
+				m.Target = other.Name
+			}
+		}
+	}
+	d.plan.Movers = append(d.plan.Movers, m)
 }
 
 // keeper adds one of those who look after a queue. Several on one queue race: what one reads, another changes.
@@ -108,14 +194,19 @@ func (d *drawing) producer(q *Queue) {
 	if d.chance(0.2) {
 		p.Large = 0.01
 	}
+	p.Marked = d.perhaps(0.4, 0.5)
 	if q.FIFO() {
 		p.Groups = d.pick(1, 2, 3, 8)
+	}
+	if q.exact() {
 		p.Resend = d.perhaps(0.6, 0.2)
 	} else {
-		if p.Delay = d.perhaps(0.4, 0.3); p.Delay > 0 {
-			p.DelaySecondsMax = d.pick(1, 2, 5)
-		}
 		p.Groups = len(d.plan.Producers) % 2 * tenants
+	}
+	if p.Delay = d.perhaps(0.4, 0.3); q.FIFO() {
+		p.Delay = 0 // its messages have the queue's
+	} else if p.Delay > 0 {
+		p.DelaySecondsMax = d.pick(1, 2, 5)
 	}
 	d.plan.Producers = append(d.plan.Producers, p)
 }

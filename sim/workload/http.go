@@ -122,6 +122,8 @@ func (c *connection) roundTrip(e exchange) (status int, body []byte, keep bool, 
 const (
 	accessKey = "AKIAIOSFODNN7EXAMPLE"
 	region    = "us-east-1"
+	// account is the one that the service takes callers for whose access key does not tell.
+	account = "000000000000"
 )
 
 // appendHeader appends the header of a request, as an SDK writes it. The signature is the form of one.

@@ -35,6 +35,8 @@ type ledger struct {
 	gotIDs    map[string]struct{} // received, by message id
 	gotTokens map[string]struct{} // received, by token
 	held      map[string]hold     // received and not known to be deleted, by message id
+	// coming are messages that may have moved away from another queue to this one, and until when they may be on their way.
+	coming map[string]arriving
 	// quietFrom is when nothing without an entry in held can be invisible any more.
 	quietFrom time.Duration
 	// empties counts long polls that began since then and found nothing.
@@ -42,6 +44,20 @@ type ledger struct {
 	// deliveries counts messages that came, and again those of them that had come before.
 	deliveries, again int
 }
+
+// arriving is a message that may come from another queue.
+type arriving struct {
+	handle string // of its last receive there
+	until  time.Duration
+}
+
+// moveSlack is how long after a message could have been received once more it may take to come to its dead-letter queue, or after
+// a task's end to where that moved it: transfers that fail are repeated, and must find new leaders. Those are there when the
+// queues are drained.
+const (
+	moveSlack        = 20 * time.Second
+	moveSlackDrained = 10 * time.Second
+)
 
 // hold is the latest receive of a message.
 type hold struct {
@@ -52,7 +68,7 @@ type hold struct {
 func newLedger(exempt bool) *ledger {
 	return &ledger{
 		exempt: exempt, missing: make(map[string]Missing), byToken: make(map[string]string),
-		gotIDs: make(map[string]struct{}), gotTokens: make(map[string]struct{}), held: make(map[string]hold),
+		gotIDs: make(map[string]struct{}), gotTokens: make(map[string]struct{}), held: make(map[string]hold), coming: make(map[string]arriving),
 	}
 }
 
@@ -82,12 +98,31 @@ func (l *ledger) received(m *linearizability.Message, until time.Duration) {
 	if _, known := l.gotIDs[m.MessageID]; known {
 		l.again++
 	}
+	l.turnedUp(m)
+	delete(l.coming, m.MessageID)
+	l.held[m.MessageID] = hold{handle: m.Handle, until: until}
+	l.empties = 0
+}
+
+// turnedUp notes a message that came, here or from a queue that it moved to.
+func (l *ledger) turnedUp(m *linearizability.Message) {
 	l.gotIDs[m.MessageID] = struct{}{}
 	l.gotTokens[m.Body] = struct{}{}
 	l.found(m.MessageID)
 	l.found(l.byToken[m.Body])
-	l.held[m.MessageID] = hold{handle: m.Handle, until: until}
+}
+
+// mayCome notes a message that moves here, by the given time, when it is not deleted by its holder.
+func (l *ledger) mayCome(m *linearizability.Message, until time.Duration) {
+	l.coming[m.MessageID] = arriving{handle: m.Handle, until: until}
 	l.empties = 0
+}
+
+// stays notes that a message was deleted and does not come.
+func (l *ledger) stays(messageID, handle string) {
+	if l.coming[messageID].handle == handle {
+		delete(l.coming, messageID)
+	}
 }
 
 // found takes a message off the missing ones. An unknown id changes nothing.
@@ -116,6 +151,9 @@ func (l *ledger) empty(began time.Duration) {
 	quiet := l.quietFrom
 	for _, h := range l.held {
 		quiet = max(quiet, h.until)
+	}
+	for _, c := range l.coming {
+		quiet = max(quiet, c.until)
 	}
 	if began > quiet {
 		l.empties++

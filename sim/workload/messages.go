@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type outgoing struct {
 
 // fields returns what the request says of the message.
 func (m *outgoing) fields() sendFields {
-	fields := sendFields{MessageBody: m.body, DelaySeconds: m.delay, MessageGroupID: m.group}
+	fields := sendFields{MessageBody: m.body, DelaySeconds: m.delay, MessageGroupID: m.group, MessageAttributes: marks(m.token)}
 	if m.explicit {
 		fields.MessageDeduplicationID = m.dedupID
 	}
@@ -74,6 +75,9 @@ func (t *thread) sent(o open, i int, r *reply, m *outgoing, e entry) {
 		case e.sent.MessageID == "" || t.queue.FIFO() && e.sent.SequenceNumber == "":
 			t.violation("the send of %s was answered without a message id or sequence number", m.token)
 			e.outcome, e.code = linearizability.Unknown, "answer lacks ids"
+		case e.sent.AttributesDigest != marksDigest(m.token):
+			t.violation("the send of %s was answered with the digest of other attributes", m.token)
+			e.code = "answer has the digest of other attributes"
 		case e.sent.BodyDigest != digest(m.body):
 			t.violation("the send of %s was answered with the digest of another body", m.token)
 			e.code = "answer has the digest of another body"
@@ -100,12 +104,13 @@ const noSuchQueue = "QueueDoesNotExist"
 
 // received is a message that a consumer has.
 type received struct {
-	messageID, handle string
+	messageID, handle, token string
 }
 
 // receive asks for messages. It returns those that came, and the outcome.
 func (t *thread) receive(most, waitSeconds, visibilitySeconds int) ([]received, linearizability.Outcome) {
-	request := receiveRequest{QueueURL: t.url, MaxNumberOfMessages: most, WaitTimeSeconds: waitSeconds, MessageSystemAttributeNames: []string{"All"}}
+	request := receiveRequest{QueueURL: t.url, MaxNumberOfMessages: most, WaitTimeSeconds: waitSeconds, MessageSystemAttributeNames: []string{"All"},
+		MessageAttributeNames: []string{"All"}}
 	if visibilitySeconds > 0 {
 		request.VisibilityTimeout = &visibilitySeconds
 	} else {
@@ -121,6 +126,10 @@ func (t *thread) receive(most, waitSeconds, visibilitySeconds int) ([]received, 
 	}
 	t.end(o, 0, &r, r.outcome, r.code, func(operation *linearizability.Operation) { operation.Messages = messages })
 	until := t.env.Now() + seconds(visibilitySeconds)
+	if t.queue.once() {
+		until = t.env.Now()
+	}
+	t.run.moved(t.queue, messages, until, r.outcome == linearizability.Unknown || r.doubtful)
 	t.run.note(t.queue.Name, func(l *ledger) {
 		for i := range messages {
 			l.received(&messages[i], until)
@@ -159,9 +168,10 @@ func (t *thread) messagesOf(r *reply, answer *receiveAnswer) (messages []lineari
 			MessageID: m.MessageID, Body: token, Handle: m.ReceiptHandle,
 			Group: m.Attributes["MessageGroupId"], SequenceNumber: m.Attributes["SequenceNumber"],
 			ReceiveCount: int(number("ApproximateReceiveCount")), SentMs: number("SentTimestamp"),
-			DamagedBody: !whole || m.BodyDigest != digest(m.Body),
+			DamagedBody: !whole || m.BodyDigest != digest(m.Body) || m.AttributesDigest != marksDigest(token) || !maps.Equal(m.MessageAttributes, marks(token)),
+			Source:      strings.TrimPrefix(m.Attributes["DeadLetterQueueSourceArn"], arn("")),
 		})
-		list = append(list, received{messageID: m.MessageID, handle: m.ReceiptHandle})
+		list = append(list, received{messageID: m.MessageID, handle: m.ReceiptHandle, token: token})
 	}
 	return messages, list
 }
@@ -233,6 +243,15 @@ func (t *thread) handle(kind linearizability.Kind, action string, list []receive
 			}
 		}
 	})
+	if visibility == nil && t.queue.DeadLetter != "" {
+		t.run.note(t.queue.DeadLetter, func(l *ledger) {
+			for i, e := range entries {
+				if e.outcome == linearizability.OK {
+					l.stays(list[i].messageID, list[i].handle)
+				}
+			}
+		})
+	}
 }
 
 // entry is what came of one entry of a batch.

@@ -1,9 +1,13 @@
 package workload
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"chasqui/linearizability"
 )
 
 // Plan is what the users of a cluster are to do: which queues there are and who works on them. It is a plain JSON
@@ -13,6 +17,7 @@ type Plan struct {
 	Producers []Producer `json:"producers"`
 	Consumers []Consumer `json:"consumers"`
 	Keepers   []Keeper   `json:"keepers,omitempty"`
+	Movers    []Mover    `json:"movers,omitempty"`
 }
 
 // Queue is a queue with the attributes that it is created with.
@@ -32,10 +37,26 @@ type Queue struct {
 	// Exempt means that nothing is owed of the queue in the end: it may be purged, deleted and made anew. It is drained
 	// like the others, unless it is gone.
 	Exempt bool `json:"exempt,omitempty"`
+	// DeadLetter is the queue, of the plan and of the same kind, that messages move to after MaxReceives receives, 1 to 1000.
+	DeadLetter  string `json:"deadLetter,omitempty"`
+	MaxReceives int    `json:"maxReceives,omitempty"`
+	// Poison is the share of messages that no consumer deletes while messages are produced.
+	Poison float64 `json:"poison,omitempty"`
+	// Delivery is how often messages are delivered if that is not what SQS does.
+	Delivery linearizability.Delivery `json:"delivery,omitempty"`
 }
 
 // FIFO tells whether it is a FIFO queue.
 func (q *Queue) FIFO() bool { return strings.HasSuffix(q.Name, ".fifo") }
+
+// exact tells whether the queue deduplicates.
+func (q *Queue) exact() bool { return q.FIFO() || q.Delivery == linearizability.DeliveredExactlyOnce }
+
+// once tells whether a receive removes what it delivers.
+func (q *Queue) once() bool { return q.Delivery == linearizability.DeliveredAtMostOnce }
+
+// arn names a queue of the clients' account.
+func arn(queue string) string { return "arn:aws:sqs:" + region + ":" + account + ":" + queue }
 
 // attributes returns what CreateQueue is asked for.
 func (q *Queue) attributes() map[string]string {
@@ -45,6 +66,15 @@ func (q *Queue) attributes() map[string]string {
 	}
 	if q.Partitions > 1 {
 		attributes["ChasquiPartitions"] = strconv.Itoa(q.Partitions)
+	}
+	if q.DeadLetter != "" { // in the form in which it is read
+		attributes["RedrivePolicy"] = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, arn(q.DeadLetter), q.MaxReceives)
+	}
+	switch q.Delivery {
+	case linearizability.DeliveredAtMostOnce:
+		attributes["ChasquiDelivery"] = "atMostOnce"
+	case linearizability.DeliveredExactlyOnce:
+		attributes["ChasquiDelivery"] = "exactlyOnce"
 	}
 	if q.FIFO() {
 		attributes["FifoQueue"] = "true"
@@ -78,6 +108,8 @@ type Producer struct {
 	Groups int `json:"groups,omitempty"`
 	// Resend is the share of messages, on FIFO queues, that carry the deduplication id of an earlier one.
 	Resend float64 `json:"resend,omitempty"`
+	// Marked is the share of messages with a message attribute.
+	Marked float64 `json:"marked,omitempty"`
 }
 
 // Consumer is a thread that receives and mostly deletes. Shares are of the messages received, 0 to 1, and add up to at
@@ -125,6 +157,20 @@ type Keeper struct {
 	Replace float64 `json:"replace,omitempty"`
 }
 
+// Mover is a thread that starts message move tasks of a dead-letter queue, and looks at them. The shares are of its actions while a
+// task runs, 0 to 1; the rest lists the tasks.
+type Mover struct {
+	Queue string `json:"queue"`
+	// Target is the queue, of the plan and of the same kind, that messages move to; where each came from if it is empty.
+	Target string `json:"target,omitempty"`
+	// EveryMs is the mean time between two actions, above 0.
+	EveryMs int `json:"everyMs"`
+	// Rate is how many messages a second a task moves at most, 1 to 500; 0 is no limit.
+	Rate int `json:"rate,omitempty"`
+	// Cancel cancels the task.
+	Cancel float64 `json:"cancel,omitempty"`
+}
+
 // The least and largest bodies, in bytes: room for a token and its checksum, and SQS's limit.
 const (
 	bodyBytesLeast = 20
@@ -151,6 +197,11 @@ func (p *Plan) Validate() error {
 		}
 		names[q.Name] = true
 	}
+	for i := range p.Queues {
+		if err := p.Queues[i].validate(p.queue(p.Queues[i].DeadLetter)); err != nil {
+			return fmt.Errorf("queue %s: %w", p.Queues[i].Name, err)
+		}
+	}
 	for i := range p.Producers {
 		if err := p.Producers[i].validate(p.queue(p.Producers[i].Queue)); err != nil {
 			return fmt.Errorf("producer %d: %w", i, err)
@@ -166,6 +217,11 @@ func (p *Plan) Validate() error {
 			return fmt.Errorf("keeper %d: %w", i, err)
 		}
 	}
+	for i := range p.Movers {
+		if err := p.Movers[i].validate(p); err != nil {
+			return fmt.Errorf("mover %d: %w", i, err)
+		}
+	}
 	return nil
 }
 
@@ -177,6 +233,93 @@ func (p *Plan) queue(name string) *Queue {
 		}
 	}
 	return nil
+}
+
+func (q *Queue) validate(deadLetter *Queue) error {
+	switch {
+	case q.ContentBased && !q.FIFO():
+		return errors.New("only a FIFO queue can be content-based")
+	case q.DeadLetter == "" && q.MaxReceives == 0:
+	case deadLetter == nil || deadLetter.FIFO() != q.FIFO() || deadLetter == q:
+		return fmt.Errorf("dead-letter queue %q is no other queue of the kind", q.DeadLetter)
+	case q.MaxReceives < 1 || q.MaxReceives > 1000:
+		return fmt.Errorf("messages move after %d receives, must be 1 to 1000", q.MaxReceives)
+	case q.Exempt || deadLetter.Exempt || q.once() || deadLetter.once():
+		return fmt.Errorf("messages of exempt queues, and of those that deliver at most once, do not move")
+	}
+	return shares(q.Poison)
+}
+
+func (m *Mover) validate(p *Plan) error {
+	switch target := p.queue(m.Target); {
+	case p.queue(m.Queue) == nil || len(p.sources(m.Queue)) == 0:
+		return fmt.Errorf("%q is no dead-letter queue", m.Queue)
+	case m.Target != "" && (target == nil || target.FIFO() != p.queue(m.Queue).FIFO() || m.Target == m.Queue || target.Exempt || target.once()):
+		return fmt.Errorf("nothing can move to queue %q", m.Target)
+	case m.EveryMs < 1:
+		return fmt.Errorf("acts every %d ms, must be at least 1", m.EveryMs)
+	case m.Rate < 0 || m.Rate > 500:
+		return fmt.Errorf("moves %d messages a second, must be 0 to 500", m.Rate)
+	}
+	return shares(m.Cancel)
+}
+
+// sources returns the names of the queues whose dead-letter queue a queue is.
+func (p *Plan) sources(name string) []string {
+	var names []string
+	for i := range p.Queues {
+		if p.Queues[i].DeadLetter == name && name != "" {
+			names = append(names, p.Queues[i].Name)
+		}
+	}
+	return names
+}
+
+// targets returns the names of the queues to which a mover's tasks move messages.
+func (p *Plan) targets(m *Mover) []string {
+	if m.Target != "" {
+		return []string{m.Target}
+	}
+	return p.sources(m.Queue)
+}
+
+// origins returns the names of the queues that messages of a queue may have been sent to, itself included.
+func (p *Plan) origins(name string) []string {
+	found := []string{name}
+	add := func(name string) {
+		if !slices.Contains(found, name) {
+			found = append(found, name)
+		}
+	}
+	for i := 0; i < len(found); i++ {
+		for _, source := range p.sources(found[i]) {
+			add(source)
+		}
+		for k := range p.Movers {
+			if slices.Contains(p.targets(&p.Movers[k]), found[i]) {
+				add(p.Movers[k].Queue)
+			}
+		}
+	}
+	return found
+}
+
+// Described returns what the rules for histories must know of the queues.
+func (p *Plan) Described() map[string]linearizability.Queue {
+	described := map[string]linearizability.Queue{}
+	for _, q := range p.Queues {
+		to := linearizability.Queue{
+			Delay: seconds(q.DelaySeconds), Partitions: q.Partitions, DeduplicatesPerGroup: q.DedupPerGroup, Undrained: q.Exempt,
+			DeadLetter: q.DeadLetter, MaxReceives: q.MaxReceives, Delivery: q.Delivery,
+		}
+		for i := range p.Movers {
+			if p.Movers[i].Queue == q.Name {
+				to.MovesTo = append(to.MovesTo, p.targets(&p.Movers[i])...)
+			}
+		}
+		described[q.Name] = to
+	}
+	return described
 }
 
 func (p *Producer) validate(queue *Queue) error {
@@ -194,7 +337,7 @@ func (p *Producer) validate(queue *Queue) error {
 	case queue.FIFO() && p.Delay > 0:
 		return fmt.Errorf("messages of a FIFO queue cannot have a delay of their own")
 	}
-	return shares(p.Large, p.Delay, p.Resend)
+	return shares(p.Large, p.Delay, p.Resend, p.Marked)
 }
 
 func (c *Consumer) validate(queue *Queue) error {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"chasqui/linearizability"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,10 +35,18 @@ func TestDrawnPlans(t *testing.T) {
 		note("fifo", fifo)
 		note("exempt", exempt)
 		note("partitions", partitions)
-		var forget, late, resend, purge bool
+		var moves, poison, delivery bool
+		for _, q := range plan.Queues {
+			moves, poison, delivery = moves || q.DeadLetter != "", poison || q.Poison > 0, delivery || q.Delivery != ""
+		}
+		note("dead letters", moves)
+		note("poison", poison)
+		note("delivery", delivery)
+		note("movers", len(plan.Movers) > 0)
+		var forget, late, resend, purge, marked bool
 		for _, p := range plan.Producers {
 			rate += p.Rate / plans
-			resend = resend || p.Resend > 0
+			resend, marked = resend || p.Resend > 0, marked || p.Marked > 0
 		}
 		for _, c := range plan.Consumers {
 			forget, late = forget || c.Forget > 0, late || c.Late > 0
@@ -44,13 +54,14 @@ func TestDrawnPlans(t *testing.T) {
 		for _, k := range plan.Keepers {
 			purge = purge || k.Purge > 0
 		}
+		note("marked", marked)
 		note("forget", forget)
 		note("late", late)
 		note("resend", resend)
 		note("purge", purge)
 	}
 	require.InDelta(t, DefaultRate*producingShare, rate, 1)
-	for _, name := range []string{"fifo", "exempt", "partitions", "forget", "late", "resend", "purge"} {
+	for _, name := range []string{"fifo", "exempt", "partitions", "forget", "late", "resend", "purge", "dead letters", "poison", "delivery", "movers", "marked"} {
 		require.Greater(t, seen[name], plans/5, name)
 		require.Less(t, seen[name], plans, name)
 	}
@@ -61,6 +72,14 @@ func TestPlansThatCannotBe(t *testing.T) {
 		`queue 1: name "q" is empty or taken`:                          func(p *Plan) { p.Queues = append(p.Queues, p.Queues[0]) },
 		"queue q: visibility timeout is 0 s, must be at least 1":       func(p *Plan) { p.Queues[0].VisibilitySeconds = 0 },
 		"queue q: nobody consumes it":                                  func(p *Plan) { p.Consumers = nil },
+		`queue q: dead-letter queue "r" is no other queue of the kind`: func(p *Plan) { p.Queues[0].DeadLetter, p.Queues[0].MaxReceives = "r", 1 },
+		"queue q: messages move after 0 receives":                      func(p *Plan) { *p = movingPlan(); p.Queues[0].MaxReceives = 0 },
+		"queue q: messages of exempt queues":                           func(p *Plan) { *p = movingPlan(); p.Queues[0].Delivery = linearizability.DeliveredAtMostOnce },
+		"queue q: a share is 3, must be 0 to 1":                        func(p *Plan) { p.Queues[0].Poison = 3 },
+		`mover 0: "q" is no dead-letter queue`:                         func(p *Plan) { *p = movingPlan(); p.Movers[0].Queue = "q" },
+		`mover 0: nothing can move to queue "x"`:                       func(p *Plan) { *p = movingPlan(); p.Movers[0].Target = "x" },
+		"mover 0: acts every 0 ms":                                     func(p *Plan) { *p = movingPlan(); p.Movers[0].EveryMs = 0 },
+		"mover 0: moves 501 messages a second":                         func(p *Plan) { *p = movingPlan(); p.Movers[0].Rate = 501 },
 		`producer 0: there is no queue "r"`:                            func(p *Plan) { p.Producers[0].Queue = "r" },
 		"producer 0: rate is 0, must be above 0":                       func(p *Plan) { p.Producers[0].Rate = 0 },
 		"producer 0: batches of up to 11 messages, must be 1 to 10":    func(p *Plan) { p.Producers[0].BatchMax = 11 },
@@ -89,6 +108,34 @@ func standardPlan() Plan {
 		Producers: []Producer{{Queue: "q", Rate: 10, BatchMax: 10, BodyBytesMin: 20, BodyBytesMax: 300, Delay: 0.1, DelaySecondsMax: 2}},
 		Consumers: []Consumer{{Queue: "q", Max: 10, WaitSeconds: 5, ThinkMs: 50}},
 		Keepers:   []Keeper{{Queue: "q", EveryMs: 1000, Change: 0.5}},
+	}
+}
+
+// movingPlan has a dead-letter queue, whose messages are moved back.
+func movingPlan() Plan {
+	p := standardPlan()
+	p.Queues[0].DeadLetter, p.Queues[0].MaxReceives, p.Queues[0].Poison = "dead", 2, 0.2
+	p.Queues = append(p.Queues, Queue{Name: "dead", VisibilitySeconds: 2})
+	p.Consumers = append(p.Consumers, Consumer{Queue: "dead", Max: 10, WaitSeconds: 5, ThinkMs: 500})
+	p.Movers = []Mover{{Queue: "dead", EveryMs: 1000, Rate: 5, Cancel: 0.1}}
+	return p
+}
+
+// TestDeadLettersMove runs a plan with a dead-letter queue and tasks, and wants each of what it is there for to happen.
+func TestDeadLettersMove(t *testing.T) {
+	plan := movingPlan()
+	require.Equal(t, []string{"q", "dead"}, plan.origins("q"))
+	require.Equal(t, []string{"dead", "q"}, plan.origins("dead"))
+	plan.Producers[0].Marked = 0.5
+	h := rehearse(t, 1, plan, 0.02)
+	h.settled(t)
+	checked := linearizability.Check(h.notes.operations, linearizability.Options{Drained: true, StrictStandard: true, Queues: plan.Described()}).Checked
+	for _, rule := range []linearizability.Rule{linearizability.DeadLetter, linearizability.MovedAltered, linearizability.MovedTwice, linearizability.MoveRate, linearizability.MoveTaskState} {
+		require.Greater(t, checked[rule], 10, rule)
+	}
+	stats := h.Stats()
+	for _, kind := range []linearizability.Kind{linearizability.StartMoveTask, linearizability.ListMoveTasks, linearizability.CancelMoveTask} {
+		require.Positive(t, stats.Number(kind, linearizability.OK), kind)
 	}
 }
 

@@ -58,22 +58,23 @@ func (p *producer) batch(t *thread) []outgoing {
 
 func (p *producer) message(t *thread, place, bytes int) outgoing {
 	m := outgoing{token: fmt.Sprintf("%s/%d.%d", t.name, p.requests, place)}
-	m.body = newBody(m.token, bytes, t.random)
-	if t.queue.FIFO() {
-		p.order(t, &m)
-		return m
+	if t.chance(p.Marked) {
+		m.token += markedSuffix
 	}
-	if t.chance(p.Delay) {
+	m.body = newBody(m.token, bytes, t.random)
+	if t.queue.exact() {
+		p.order(t, &m)
+	} else {
+		m.group = p.group(t)
+	}
+	if !t.queue.FIFO() && t.chance(p.Delay) {
 		delay := t.random.IntN(p.DelaySecondsMax + 1)
 		m.delay = &delay
-	}
-	if p.Groups > 0 {
-		m.group = p.group(t)
 	}
 	return m
 }
 
-// order gives a message of a FIFO queue its group and deduplication id: those of an earlier message, or its own. Bodies
+// order gives a message its group, if the producer has any, and its deduplication id: those of an earlier message, or its own. Bodies
 // are unique in the run, so on a queue with content-based deduplication a duplicate names the hash of the first one.
 func (p *producer) order(t *thread, m *outgoing) {
 	if len(p.earlier) > 0 && t.chance(p.Resend) {
@@ -100,6 +101,9 @@ func (p *producer) order(t *thread, m *outgoing) {
 }
 
 func (p *producer) group(t *thread) string {
+	if p.Groups == 0 {
+		return ""
+	}
 	group := 0
 	if !t.chance(hotGroup) {
 		group = t.random.IntN(p.Groups)

@@ -44,9 +44,11 @@ type Run struct {
 	done       bool // drained, once and for all
 	batches    int
 	producers  int // producers that have not ended
+	movers     int // movers that have not ended
 	threads    int // threads that have not ended
 	ledgers    map[string]*ledger
-	counts     map[Count]int // with Number 0
+	origins    map[string][]string // by queue: those that its messages may have been sent to
+	counts     map[Count]int       // with Number 0
 	total      Stats
 	violations []string
 }
@@ -62,13 +64,16 @@ func Start(options Options) (*Run, error) {
 	if err := options.Plan.Validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	r := &Run{options: options, recorder: options.Recorder, ledgers: make(map[string]*ledger), counts: make(map[Count]int)}
+	r := &Run{options: options, recorder: options.Recorder, ledgers: make(map[string]*ledger), origins: make(map[string][]string), counts: make(map[Count]int)}
 	plan := &r.options.Plan
 	for i := range plan.Queues {
-		r.ledgers[plan.Queues[i].Name] = newLedger(plan.Queues[i].Exempt)
+		q := &plan.Queues[i]
+		// What a queue delivers at most once is lost with an answer.
+		r.ledgers[q.Name] = newLedger(q.Exempt || q.once())
+		r.origins[q.Name] = plan.origins(q.Name)
 	}
-	r.producers = len(plan.Producers)
-	r.threads = len(plan.Producers) + len(plan.Consumers) + len(plan.Keepers)
+	r.producers, r.movers = len(plan.Producers), len(plan.Movers)
+	r.threads = len(plan.Producers) + len(plan.Consumers) + len(plan.Keepers) + len(plan.Movers)
 	next := 0
 	start := func(name, queue string, loop func(t *thread)) {
 		r.start(next%options.Hosts, name, plan.queue(queue), loop)
@@ -94,6 +99,14 @@ func Start(options Options) (*Run, error) {
 			k.alone = k.alone && (i == j || plan.Keepers[j].Queue != k.Queue)
 		}
 		start(fmt.Sprintf("keeper-%d", i), k.Queue, k.run)
+	}
+	for i := range plan.Movers {
+		m := mover{Mover: &plan.Movers[i]}
+		start(fmt.Sprintf("mover-%d", i), m.Queue, func(t *thread) {
+			defer r.ended(&r.movers)
+			t.drains = true
+			m.run(t)
+		})
 	}
 	return r, nil
 }
@@ -139,7 +152,7 @@ func (r *Run) Drained() bool {
 
 // settle ends the run if the queues are drained.
 func (r *Run) settle() {
-	if r.now != producing && r.producers == 0 && len(r.undrained()) == 0 {
+	if r.now != producing && r.producers == 0 && r.movers == 0 && len(r.undrained()) == 0 {
 		r.now, r.done = over, true
 	}
 }
@@ -270,6 +283,38 @@ func (r *Run) note(queue string, f func(l *ledger)) {
 	defer r.mu.Unlock()
 	f(r.ledgers[queue])
 	r.settle()
+}
+
+// moved changes the ledgers of other queues after a receive from one: messages that came here are not missing there, and those that
+// were received as often as they may be move on. inDoubt says that some may have been received without us being told.
+func (r *Run) moved(q *Queue, messages []linearizability.Message, until time.Duration, inDoubt bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, origin := range r.origins[q.Name][1:] {
+		for i := range messages {
+			r.ledgers[origin].turnedUp(&messages[i])
+		}
+	}
+	if q.DeadLetter == "" {
+		return
+	}
+	target, by := r.ledgers[q.DeadLetter], until+r.moveSlack()
+	for i := range messages {
+		if messages[i].ReceiveCount >= q.MaxReceives {
+			target.mayCome(&messages[i], by)
+		}
+	}
+	if inDoubt {
+		target.quiet(by)
+	}
+}
+
+// moveSlack is how long a move may take. r.mu is held.
+func (r *Run) moveSlack() time.Duration {
+	if r.now == producing {
+		return moveSlack
+	}
+	return moveSlackDrained
 }
 
 func (r *Run) count(kind linearizability.Kind, outcome linearizability.Outcome) {

@@ -105,7 +105,7 @@ func (h *rehearsal) settled(t *testing.T) {
 	require.Empty(t, h.Undrained())
 	require.Empty(t, h.Violations())
 	require.Zero(t, h.system.stored(t, &h.plan), "drained means empty")
-	verdict := linearizability.Check(h.notes.operations, linearizability.Options{Drained: true, StrictStandard: true})
+	verdict := linearizability.Check(h.notes.operations, linearizability.Options{Drained: true, StrictStandard: true, Queues: h.plan.Described()})
 	require.Empty(t, verdict.Violations)
 	byThread := map[string]int64{}
 	batches := map[int]string{}
@@ -356,7 +356,7 @@ func TestRunOnGoroutines(t *testing.T) {
 			system.Close()
 			threads.Wait()
 			require.Zero(t, run.Running())
-			verdict := linearizability.Check(recorder.History(), linearizability.Options{Drained: true, StrictStandard: true})
+			verdict := linearizability.Check(recorder.History(), linearizability.Options{Drained: true, StrictStandard: true, Queues: plan.Described()})
 			require.Empty(t, verdict.Violations)
 			require.Positive(t, verdict.Checked[linearizability.Lost])
 		})

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"chasqui/backend"
 	"chasqui/backend/queue"
 	"chasqui/frontend"
 	"chasqui/metadata"
@@ -133,8 +134,15 @@ func (s *system) ListQueues(context.Context, string, string, string, int) ([]str
 	return nil, "", errors.New("not used")
 }
 
-func (s *system) ListSources(context.Context, string, string, string, int) ([]string, string, error) {
-	return nil, "", errors.New("not used")
+func (s *system) ListSources(_ context.Context, account, arn, after string, limit int) ([]string, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	queues, _ := s.catalog.ListSources(account, arn, after, limit)
+	for _, q := range queues {
+		names = append(names, q.Name)
+	}
+	return names, "", nil
 }
 
 func (s *system) Queue(ctx context.Context, account, name string) (*catalog.Queue, error) {
@@ -149,7 +157,8 @@ func (s *system) Do(ctx context.Context, slot uint16, command *queue.Command, wa
 	until := s.now().Add(wait)
 	for {
 		s.mu.Lock()
-		result := s.slots[slot].Apply(s.now().UnixMilli(), [][]byte{command.Encode()})[0].(*queue.Result)
+		result := s.apply(slot, command)
+		s.moveOn()
 		s.mu.Unlock()
 		left := until.Sub(s.now())
 		if left <= 0 || result.Code != queue.OK || len(result.Messages) > 0 {
@@ -160,6 +169,41 @@ func (s *system) Do(ctx context.Context, slot uint16, command *queue.Command, wa
 			return result, err
 		}
 	}
+}
+
+// apply carries out a command. mu is held.
+func (s *system) apply(slot uint16, command *queue.Command) *queue.Result {
+	return s.slots[slot].Apply(s.now().UnixMilli(), [][]byte{command.Encode()})[0].(*queue.Result)
+}
+
+// moveOn does what the leaders of slots do beside commands: it lets move tasks go on, and makes all moves. mu is held.
+func (s *system) moveOn() {
+	for slot, machine := range s.slots {
+		for _, id := range machine.Tasks() {
+			s.apply(uint16(slot), &queue.Command{Partition: id, Kind: queue.KindMoveTask, MoveTask: &queue.MoveTask{Operation: queue.TaskStep}})
+		}
+		for _, o := range machine.Outgoing() {
+			s.moveOne(uint16(slot), &o)
+		}
+	}
+}
+
+func (s *system) moveOne(slot uint16, o *queue.Outgoing) {
+	record, there := s.catalog.Queue(o.Target.Account, o.Target.Name)
+	if there {
+		partition := int(o.Moved.Number) % len(record.Slots)
+		if record.FIFO {
+			partition = backend.GroupPartition(record, o.Moved.Group)
+		}
+		to := queue.PartitionID{Queue: record.ID, Partition: uint16(partition)}
+		s.apply(record.Slots[partition], &queue.Command{Partition: to, Kind: queue.KindConfigure, Settings: backend.SettingsOf(record)})
+		transfer := &queue.Transfer{Origin: o.Partition, Messages: []queue.Moved{o.Moved}}
+		result := s.apply(record.Slots[partition], &queue.Command{Partition: to, SettingsVersion: record.Version, Kind: queue.KindTransfer, Transfer: transfer})
+		if result.Code != queue.OK {
+			panic("transfer: " + result.Code.String())
+		}
+	}
+	s.apply(slot, &queue.Command{Partition: o.Partition, Kind: queue.KindSettle, Settle: &queue.Settle{Through: o.Moved.Number, Returned: !there}})
 }
 
 // lookEvery is how often a long poll looks.

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -36,7 +37,7 @@ func (t *thread) begin(operations ...linearizability.Operation) open {
 		batch = t.run.newBatch()
 	}
 	for _, operation := range operations {
-		operation.Client, operation.Queue, operation.Batch = t.name, t.queue.Name, batch
+		operation.Client, operation.Queue, operation.Batch = t.name, cmp.Or(operation.Queue, t.queue.Name), batch
 		operation.Call = int64(t.env.Now())
 		o.ids = append(o.ids, t.run.recorder.Begin(operation))
 	}
@@ -88,7 +89,7 @@ func (t *thread) violation(format string, values ...any) {
 // createQueue makes the thread's queue, trying until the service says that it is there or the run moves on.
 func (t *thread) createQueue() bool {
 	for t.working() {
-		if t.create() {
+		if t.createDeadLetter() && t.create() {
 			return true
 		}
 		t.env.Sleep(t.jitter(createPause))
@@ -100,20 +101,32 @@ func (t *thread) createQueue() bool {
 const createPause = 500 * time.Millisecond
 
 func (t *thread) create() bool {
-	attributes := t.queue.attributes()
-	o := t.begin(linearizability.Operation{Kind: linearizability.CreateQueue, Attributes: attributes})
+	url := t.createOne(t.queue)
+	if url != "" {
+		t.url = url
+	}
+	return url != ""
+}
+
+// createDeadLetter makes the dead-letter queue that the thread's queue names, which must be there first.
+func (t *thread) createDeadLetter() bool {
+	return t.queue.DeadLetter == "" || t.createOne(t.run.options.Plan.queue(t.queue.DeadLetter)) != ""
+}
+
+// createOne makes a queue and returns its URL, or nothing if it is not certain that it is there.
+func (t *thread) createOne(q *Queue) (url string) {
+	attributes := q.attributes()
+	o := t.begin(linearizability.Operation{Kind: linearizability.CreateQueue, Queue: q.Name, Attributes: attributes})
 	var answer createAnswer
-	r := t.call("CreateQueue", createRequest{QueueName: t.queue.Name, Attributes: attributes}, 0, &answer)
+	r := t.call("CreateQueue", createRequest{QueueName: q.Name, Attributes: attributes}, 0, &answer)
 	t.end(o, 0, &r, r.outcome, r.code, nil)
 	if r.outcome != linearizability.OK {
-		return false
+		return ""
 	}
 	if answer.QueueURL == "" {
 		t.violation("CreateQueue answered without a URL")
-		return false
 	}
-	t.url = answer.QueueURL
-	return true
+	return answer.QueueURL
 }
 
 // change makes a request about the queue as a whole that has no answer.

@@ -37,16 +37,23 @@ type sendRequest struct {
 
 type sendFields struct {
 	MessageBody            string
-	DelaySeconds           *int   `json:",omitempty"`
-	MessageGroupID         string `json:"MessageGroupId,omitempty"`
-	MessageDeduplicationID string `json:"MessageDeduplicationId,omitempty"`
+	DelaySeconds           *int                      `json:",omitempty"`
+	MessageGroupID         string                    `json:"MessageGroupId,omitempty"`
+	MessageDeduplicationID string                    `json:"MessageDeduplicationId,omitempty"`
+	MessageAttributes      map[string]attributeValue `json:",omitempty"`
+}
+
+type attributeValue struct {
+	DataType    string
+	StringValue string
 }
 
 type sentAnswer struct {
-	ID             string `json:"Id"` // in batches
-	MessageID      string `json:"MessageId"`
-	BodyDigest     string `json:"MD5OfMessageBody"`
-	SequenceNumber string
+	ID               string `json:"Id"` // in batches
+	MessageID        string `json:"MessageId"`
+	BodyDigest       string `json:"MD5OfMessageBody"`
+	AttributesDigest string `json:"MD5OfMessageAttributes"`
+	SequenceNumber   string
 }
 
 type receiveRequest struct {
@@ -55,15 +62,18 @@ type receiveRequest struct {
 	WaitTimeSeconds             int      //
 	VisibilityTimeout           *int     `json:",omitempty"`
 	MessageSystemAttributeNames []string //
+	MessageAttributeNames       []string //
 }
 
 type receiveAnswer struct {
 	Messages []struct {
-		MessageID     string `json:"MessageId"`
-		ReceiptHandle string
-		Body          string
-		BodyDigest    string `json:"MD5OfBody"`
-		Attributes    map[string]string
+		MessageID         string `json:"MessageId"`
+		ReceiptHandle     string
+		Body              string
+		BodyDigest        string `json:"MD5OfBody"`
+		Attributes        map[string]string
+		AttributesDigest  string `json:"MD5OfMessageAttributes"`
+		MessageAttributes map[string]attributeValue
 	}
 }
 
@@ -90,4 +100,32 @@ type failedAnswer struct {
 	ID          string `json:"Id"`
 	Code        string
 	SenderFault bool
+}
+
+type startTaskRequest struct {
+	SourceARN      string `json:"SourceArn"`
+	DestinationARN string `json:"DestinationArn,omitempty"`
+	MaxPerSecond   int    `json:"MaxNumberOfMessagesPerSecond,omitempty"`
+}
+
+type startTaskAnswer struct {
+	TaskHandle string
+}
+
+type cancelTaskRequest struct {
+	TaskHandle string
+}
+
+type listTasksRequest struct {
+	SourceARN  string `json:"SourceArn"`
+	MaxResults int
+}
+
+type listTasksAnswer struct {
+	Results []struct {
+		TaskHandle string
+		Status     string
+		Moved      int64 `json:"ApproximateNumberOfMessagesMoved"`
+		StartedMs  int64 `json:"StartedTimestamp"`
+	}
 }
