@@ -47,6 +47,7 @@ type appliedCommand struct {
 
 	origin    string         // transfer: the partition that the messages come from
 	moved     []appliedMoved // transfer
+	stored    []appliedMsg   // transfer: those that had not come before, as the naive queue stores them
 	through   uint64         // settle: the number of the last move that has ended
 	returned  bool           // settle: the messages stay where they were
 	operation string         // move-task

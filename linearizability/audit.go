@@ -132,7 +132,7 @@ func (a *audit) note(e *Applied, c *appliedCommand) {
 			}
 		}
 	case "transfer":
-		for _, m := range c.out {
+		for _, m := range c.stored {
 			a.kept[place{c.partition, m.seq}] = keptMessage{m.id, m.receive}
 		}
 	case "receive":

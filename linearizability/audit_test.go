@@ -286,13 +286,15 @@ func TestNaiveQueueKnowsMoves(t *testing.T) {
 		commands string
 	}
 	const stored = "transfer/9/0/0/0/0/1/7.0+1:aa::2:1:arn/ok/"
+	// A command that is repeated is answered as at first, and stores nothing.
+	repeated := strings.Replace(stored, "/0/0/0/1/", "/8/1/1/1/", 1)
 	requireAudited(t, []string{
 		0:  "1 configure/7/0/0/0/0/0/1:0:1000000:0:at-least-once:1:0/ok/;configure/9/0/0/0/0/0/1:0:1000000:0:at-least-once:0:0/ok/",
 		1:  "2 send/7/0/0/0/0/1/aa:::0+bb:::0/ok/aa:1:0:ok+bb:2:0:ok",
 		2:  "3 receive/7/0/0/0/0/1/1:10:/ok/aa:1:1",
 		3:  "13 receive/7/0/0/0/0/1/10:10:/ok/bb:2:1+aside:1:1",
 		4:  "14 receive/7/0/0/0/0/1/10:10:/ok/;visibility/7/0/0/0/0/1/1:1:9/ok/not-in-flight",
-		5:  "15 " + stored + ";" + stored,
+		5:  "15 " + repeated + ";" + repeated + ";" + stored,
 		6:  "16 settle/7/0/0/0/0/0/1:0/ok/;receive/9/0/0/0/0/1/10:10:/ok/aa:1:1",
 		7:  "26 move-task/9/0/0/0/0/1/1:ee:1000:1/ok/;move-task/9/0/0/0/0/1/1:ff:0:0/task-running/",
 		8:  "27 move-task/9/0/0/0/0/0/3::0:0/ok/;move-task/9/0/0/0/0/1/4::0:0/ok/ee:0:0",

@@ -130,7 +130,7 @@ func (p *naivePartition) transfer(nowMs int64, c *appliedCommand) error {
 			m.came = moved
 		}
 		p.messages = append(p.messages, m)
-		c.out = append(c.out, appliedMsg{id: m.id, seq: m.seq, receive: m.came.receives})
+		c.stored = append(c.stored, appliedMsg{id: m.id, seq: m.seq, receive: m.came.receives})
 	}
 	return nil
 }
