@@ -281,10 +281,22 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 		r.violate(RuleDrains, text)
 		return
 	}
-	sends := map[string]bool{}
+	r.judgeSends()
+}
+
+// judgeSends checks that sends to every queue succeed again, and those of every producer that tried when half of the time for
+// it was over: one of two balancers or frontends may work, and its clients hide that those of the other get nothing.
+func (r *run) judgeSends() {
+	healed, allowed := r.scenario.FaultyPhase, r.scenario.proofTime()
+	queues, served, refused := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, op := range r.recorder.History() {
-		if op.Kind == linearizability.Send && op.Outcome == linearizability.OK && op.Call > int64(r.scenario.FaultyPhase) {
-			sends[op.Queue] = true
+		switch {
+		case op.Kind != linearizability.Send:
+		case op.Outcome != linearizability.OK:
+			refused[op.Client] = refused[op.Client] || op.Call > int64(healed+allowed/2)
+		case op.Return > int64(healed):
+			queues[op.Queue] = queues[op.Queue] || op.Call > int64(healed)
+			served[op.Client] = true
 		}
 	}
 	for _, q := range r.scenario.Workload.Queues {
@@ -292,8 +304,14 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 			continue
 		}
 		r.checked[RuleSendsAgain]++
-		if !sends[q.Name] {
-			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, r.scenario.proofTime()))
+		if !queues[q.Name] {
+			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, allowed))
+		}
+		for i, p := range r.scenario.Workload.Producers {
+			if name := workload.ProducerName(i); p.Queue == q.Name && refused[name] && !served[name] {
+				r.violate(RuleSendsAgain, fmt.Sprintf("no send of %s to %s succeeded any more after the faults ended, not even one that began %v later",
+					name, q.Name, allowed/2))
+			}
 		}
 	}
 }
