@@ -71,7 +71,7 @@ func Picture(w io.Writer, h []Operation, options Options, annotations []Annotati
 	title = window.title + [...]string{legal: " (a sample: it agrees)", illegal: "", undecided: " (it gave up)"}[worst]
 	_, err = strings.NewReplacer(
 		"<title>Porcupine</title>", "<title>Porcupine: "+html.EscapeString(title)+"</title>",
-		`<div id="calc">`, "<p>"+html.EscapeString(title)+`</p><div id="calc">`,
+		`<div id="calc">`, `<p style="position: fixed; bottom: 0; left: 10px; margin: 8px 0">`+html.EscapeString(title)+`</p><div id="calc">`,
 		"</body>", pictureScript+"</body>",
 	).WriteString(w, page.String())
 	return title, err
