@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"chasqui/sim/wasi"
@@ -13,7 +14,7 @@ import (
 // makes every further run shorter too, then fewer queues and threads. It runs the scenario at most runsMax times. progress is called after every run. The result is the smallest failing run.
 func Shrink(s *Scenario, rule string, program *wasi.Program, runsMax int, progress func(run int, faults int, failed bool)) (*Result, error) {
 	k := &shrinker{
-		rule: rule, left: runsMax, progress: progress,
+		rule: rule, left: runsMax, progress: progress, passed: map[string]bool{},
 		run: func(s *Scenario) (*Result, error) { return Run(s, program, Options{}) },
 	}
 	return k.shrink(s)
@@ -43,6 +44,7 @@ type shrinker struct {
 	runs     int
 	progress func(run, faults int, failed bool)
 	best     *Result
+	passed   map[string]bool // the scenarios that did not fail, as JSON
 }
 
 // try runs a scenario and returns its result if the rule is broken, nil if it is not or if there are no runs left.
@@ -76,9 +78,20 @@ func (k *shrinker) keep(change func(s *Scenario)) (bool, error) {
 	if smaller.Validate() != nil || smaller.Workload.Validate() != nil {
 		return false, nil
 	}
-	result, err := k.try(&smaller)
-	if err != nil || result == nil {
+	var text strings.Builder
+	if err := smaller.Write(&text); err != nil {
 		return false, err
+	}
+	if k.passed[text.String()] {
+		return false, nil
+	}
+	result, err := k.try(&smaller)
+	if err != nil {
+		return false, err
+	}
+	if result == nil {
+		k.passed[text.String()] = true
+		return false, nil
 	}
 	k.best = result
 	return true, nil
