@@ -245,14 +245,14 @@ func voters() []Fault {
 		{"backend-1", "backend-3", "backend-2"}, {"backend-2", "backend-1", "backend-3"}, {"backend-3", "backend-2", "backend-1"},
 	} {
 		former, voter, next := hosts[:1], hosts[1:2], hosts[2:]
-		at, votes := 6*time.Second+time.Duration(i)*5*time.Second, 1100*time.Millisecond
+		at, votes := 6*time.Second+time.Duration(i)*5*time.Second, 1400*time.Millisecond
 		faults = append(faults,
 			Fault{At: at, For: votes, Kind: Cut, On: former, And: voter},
-			Fault{At: at, For: 3 * time.Second, Kind: Cut, On: former, And: next},
-			Fault{At: at, For: 3 * time.Second, Kind: Lag, On: voter, And: next, Arg: 50},
+			Fault{At: at, For: 3500 * time.Millisecond, Kind: Cut, On: former, And: next},
+			Fault{At: at, For: 3500 * time.Millisecond, Kind: Lag, On: voter, And: next, Arg: 80},
 			Fault{At: at, Kind: Kill, On: voter},
 			Fault{At: at + votes, Kind: Kill, On: voter},
-			Fault{At: at + votes + 50*time.Millisecond, For: 1500 * time.Millisecond, Kind: Cut, On: voter, And: next},
+			Fault{At: at + votes + 80*time.Millisecond, For: 1500 * time.Millisecond, Kind: Cut, On: voter, And: next},
 		)
 	}
 	return faults
