@@ -281,15 +281,15 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 		r.violate(RuleDrains, text)
 		return
 	}
-	r.judgeSends()
+	r.judgeSends(r.recorder.History())
 }
 
 // judgeSends checks that sends to every queue succeed again, and those of every producer that tried when half of the time for
 // it was over: one of two balancers or frontends may work, and its clients hide that those of the other get nothing.
-func (r *run) judgeSends() {
+func (r *run) judgeSends(history []linearizability.Operation) {
 	healed, allowed := r.scenario.FaultyPhase, r.scenario.proofTime()
 	queues, served, refused := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, op := range r.recorder.History() {
+	for _, op := range history {
 		switch {
 		case op.Kind != linearizability.Send:
 		case op.Outcome != linearizability.OK:
