@@ -379,7 +379,7 @@ function start() {
     $('porcupine').hidden = false;
   }
   $('breaches').replaceChildren(...breaches.map((b, i) => element('button', { type: 'button', 'aria-pressed': 'false', title: b.text.slice(0, 600), onclick: () => selectBreach(i) },
-    `${seconds(b.at)}  ${b.rule}: ${b.text.slice(0, 160)}`)));
+    `${seconds(b.at)}  ${b.rule}: ${b.text.length > 160 ? `${b.text.slice(0, 160)}…` : b.text}`)));
   fillSelect('queue', LIST.queue);
   fillSelect('kind', LIST.kind);
   fillSelect('outcome', LIST.outcome);
