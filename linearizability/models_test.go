@@ -2,6 +2,7 @@ package linearizability
 
 import (
 	"bytes"
+	"html"
 	"slices"
 	"testing"
 
@@ -112,19 +113,22 @@ func TestThePictureShowsTheOffendingWindow(t *testing.T) {
 	m := newMutation(h, options, 1)
 	require.True(t, m.resurrectIn(true))
 	var page bytes.Buffer
-	title, err := Picture(&page, m.history(), options, []Annotation{{From: 5 * second, To: 9 * second, Text: "cut </script> backend-1", Who: "faults"}})
+	title, err := Picture(&page, m.history(), options, []Annotation{{From: 5 * second, To: 9 * second, Text: "cut </script> backend-1", Who: "faults"}}, nil)
 	require.NoError(t, err)
 	require.Contains(t, title, "group ")
 	require.Contains(t, page.String(), "by mutant")
 	require.NotContains(t, page.String(), "cut </script>", "no text ends the script")
+	require.Contains(t, page.String(), "<title>Porcupine: "+html.EscapeString(title)+"</title>")
+	require.Contains(t, page.String(), pictureScript, "what is wrong is brought into view")
+	require.NotContains(t, title, "sample")
 
 	page.Reset()
-	title, err = Picture(&page, h, options, nil)
+	title, err = Picture(&page, h, options, nil, nil)
 	require.NoError(t, err)
-	require.NotEmpty(t, title, "a sample, if nothing is wrong")
+	require.Contains(t, title, "a sample", "if nothing is wrong")
 
 	page.Reset()
-	title, err = Picture(&page, nil, options, nil)
+	title, err = Picture(&page, nil, options, nil, nil)
 	require.NoError(t, err)
 	require.Empty(t, title)
 	require.Zero(t, page.Len())

@@ -1,9 +1,13 @@
 package linearizability
 
 import (
+	"bytes"
 	"fmt"
 	"html"
 	"io"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -17,12 +21,13 @@ type Annotation struct {
 }
 
 // Picture writes porcupine's view of a history as a page of HTML: of the first window that no order explains; if there is none, of
-// the first one that porcupine gave up on; else of the largest, as a sample. It returns what the window is about, or
+// the first one that porcupine gave up on; else, as a sample, of the one with the most of the operations wanted (their
+// positions in the history), the largest of several. It returns what the page shows and why, or
 // writes nothing and returns nothing if there is no window. The page's bytes may differ from call to call (porcupine goes through
 // maps), so nothing must be concluded from them.
-func Picture(w io.Writer, h []Operation, options Options, annotations []Annotation) (title string, err error) {
+func Picture(w io.Writer, h []Operation, options Options, annotations []Annotation, wanted []int) (title string, err error) {
 	windows := windowsOf(h, &options)
-	shown, worst := -1, legal
+	shown, worst, most := -1, legal, 0
 	for i := 0; i < len(windows) && worst != illegal; i++ {
 		if windows[i].tooLong {
 			continue
@@ -33,8 +38,12 @@ func Picture(w io.Writer, h []Operation, options Options, annotations []Annotati
 			shown, worst = i, illegal
 		case decision == undecided && worst == legal:
 			shown, worst = i, undecided
-		case worst == legal && (shown < 0 || len(windows[i].history) > len(windows[shown].history)):
-			shown = i
+		case worst != legal:
+		default:
+			has := windows[i].has(wanted)
+			if shown < 0 || has > most || has == most && len(windows[i].history) > len(windows[shown].history) {
+				shown, most = i, has
+			}
 		}
 	}
 	if shown < 0 {
@@ -42,17 +51,56 @@ func Picture(w io.Writer, h []Operation, options Options, annotations []Annotati
 	}
 	window := &windows[shown]
 	model, _ := window.budgeted()
-	_, info := porcupine.CheckOperationsVerbose(model, window.operations(), 0)
+	operations := window.operations()
+	for i := range operations {
+		operations[i].Metadata = operations[i].Input
+	}
+	_, info := porcupine.CheckOperationsVerbose(model, operations, 0)
 	info.AddAnnotations(window.around(annotations))
 	drawn := window.specification.model(func() bool { return true })
 	describeOperation, describeState := drawn.DescribeOperation, drawn.DescribeState
-	// The page puts these texts into itself as HTML.
-	drawn.DescribeOperation = func(input, output any) string { return html.EscapeString(describeOperation(input, output)) }
+	// A box of the page is as wide as its text, and its place tells its time: all there is to say is shown to who points at it. The
+	// page puts that and states into itself as HTML, and everything else as text.
+	drawn.DescribeOperation = func(input, output any) string { return inBrief(describeOperation(input, output)) }
+	drawn.DescribeOperationMetadata = func(input any) string { return html.EscapeString(describeOperation(input, nil)) }
 	drawn.DescribeState = func(state any) string { return html.EscapeString(describeState(state)) }
-	if err := porcupine.Visualize(drawn, info, w); err != nil {
+	var page bytes.Buffer
+	if err := porcupine.Visualize(drawn, info, &page); err != nil {
 		return "", fmt.Errorf("draw the window of %s: %w", window.title, err)
 	}
-	return window.title, nil
+	title = window.title + [...]string{legal: " (a sample: it agrees)", illegal: "", undecided: " (it gave up)"}[worst]
+	_, err = strings.NewReplacer(
+		"<title>Porcupine</title>", "<title>Porcupine: "+html.EscapeString(title)+"</title>",
+		`<div id="calc">`, `<p style="position: fixed; bottom: 0; left: 10px; margin: 8px 0">`+html.EscapeString(title)+`</p><div id="calc">`,
+		"</body>", pictureScript+"</body>",
+	).WriteString(w, page.String())
+	return title, err
+}
+
+// pictureScript brings into view what no order explains: the page can be a hundred screens wide.
+const pictureScript = `<script>
+      const jump = document.querySelector('#jump-link')
+      if (!jump.classList.contains('inactive')) jump.dispatchEvent(new Event('click'))
+    </script>`
+
+// inBrief leaves the times out of what a step says, and all but the beginning of ids.
+func inBrief(text string) string {
+	text, _, _ = strings.Cut(text, ", called at ")
+	return longID.ReplaceAllString(text, "$1...")
+}
+
+// longID is a message id, as SQS makes them.
+var longID = regexp.MustCompile(`\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+
+// has counts the steps of the window that stand for one of some operations.
+func (w *window) has(operations []int) int {
+	n := 0
+	for _, e := range w.history {
+		if e.op != nil && slices.Contains(operations, e.op.ID) {
+			n++
+		}
+	}
+	return n
 }
 
 // around are the annotations that have to do with the window's time.
@@ -66,10 +114,9 @@ func (w *window) around(annotations []Annotation) []porcupine.Annotation {
 		if a.From > to || a.To < from {
 			continue
 		}
-		text := html.EscapeString(a.Text)
 		drawn = append(drawn, porcupine.Annotation{
-			Tag: html.EscapeString(a.Who), Start: max(a.From, from), End: min(a.To, to), Description: text,
-			Details: fmt.Sprintf("%s, from %s to %s", text, at(a.From), at(a.To)), BackgroundColor: "#ffd9b3",
+			Tag: a.Who, Start: max(a.From, from), End: min(a.To, to), Description: a.Text,
+			Details: fmt.Sprintf("%s, from %s to %s", a.Text, at(a.From), at(a.To)), BackgroundColor: "#ffd9b3",
 		})
 	}
 	return drawn

@@ -28,6 +28,8 @@ const (
 	requestsPerSecondDefault = 50
 	slowPairMaxMs            = 30
 	yieldsChance             = 0.3
+	resetsMax                = 40
+	rotsMax                  = 3
 )
 
 // Draw makes the scenario of a seed: a cluster, a workload, and faults of a few kinds that the seed picks (some seeds
@@ -200,7 +202,12 @@ var drawnKinds = []drawnKind{
 	{kind: ZoneOutage, draw: func(d *drawer, f *Fault) {
 		f.Arg = int64(d.random.IntN(d.Topology.Zones))
 	}},
-	{kind: ResetAll, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
+	{kind: ResetAll, lasts: true, draw: func(d *drawer, f *Fault) {
+		if f.On = d.target(); d.random.IntN(2) == 0 {
+			f.On, f.And = d.all(roleFrontend), d.all(roleBackend)
+		}
+		f.Arg = int64(d.random.IntN(resetsMax))
+	}},
 	{kind: HalfOpen, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
 	{kind: OneWayClose, draw: func(d *drawer, f *Fault) { f.On = d.target() }},
 	{kind: Lag, draw: func(d *drawer, f *Fault) {
@@ -225,8 +232,8 @@ var drawnKinds = []drawnKind{
 	{kind: SlowDisk, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.withDisk(), 2+int64(d.exponential(60)) }},
 	{kind: HungDisk, draw: func(d *drawer, f *Fault) { f.On = d.withDisk() }},
 	{kind: FullDisk, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.withDisk(), d.random.Int64N(1<<20) }},
-	{kind: BitRot, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
-	{kind: Misdirected, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim() }},
+	{kind: BitRot, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim(); d.readAgain(f, d.random.IntN(rotsMax)) }},
+	{kind: Misdirected, damages: true, draw: func(d *drawer, f *Fault) { f.On = d.victim(); d.readAgain(f, 0) }},
 	{kind: WallJump, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), int64(d.exponential(800))-800 }},
 	{kind: ClockDrift, draw: func(d *drawer, f *Fault) { f.On, f.Arg = d.target(), d.random.Int64N(10_000)-5000 }},
 	{kind: StaleVIP, draw: func(d *drawer, f *Fault) {
@@ -234,6 +241,17 @@ var drawnKinds = []drawnKind{
 		d.Faults = append(d.Faults, Fault{At: f.At + f.For/4, For: f.For / 2, Kind: Power, On: []string{vipHolder}})
 	}},
 	{kind: NoPeer, draw: func(*drawer, *Fault) {}},
+}
+
+// readAgain repeats a damage and, in half of the cases, restarts its victim soon: that is when journals are read.
+func (d *drawer) readAgain(f *Fault, more int) {
+	for range more {
+		d.Faults = append(d.Faults, *f)
+	}
+	if d.random.IntN(2) == 0 {
+		soon := time.Duration(d.exponential(float64(time.Second))).Round(time.Millisecond)
+		d.Faults = append(d.Faults, Fault{Kind: Kill, At: min(f.At+soon, d.FaultyPhase), On: f.On})
+	}
 }
 
 // target is one host: any, or whoever plays a part then.
@@ -276,14 +294,20 @@ func (d *drawer) victim() []string {
 	return d.victims[:1]
 }
 
-// sides draws the two sides of a fault between hosts: one host against all, a leader against the other backends (clients
-// still reach it), or a group against a group.
+// sides draws the two sides of a fault between hosts: one host against all, a frontend against the backends, a leader against
+// the other backends (clients still reach it), or a group against a group.
 func (d *drawer) sides(f *Fault) {
-	switch d.random.IntN(4) {
+	switch d.random.IntN(5) {
 	case 0:
 		f.On = d.target()
 		return
-	case 1:
+	case 1: // commands arrive and answers do not, or the other way round
+		f.On, f.And = d.all(roleBackend), []string{d.pick(roleFrontend)}
+		if d.random.IntN(2) == 0 {
+			f.On, f.And = f.And, f.On
+		}
+		return
+	case 2:
 		f.On, f.And = []string{leaderPrefix + slotGroup(d.random.IntN(d.Topology.Slots))}, d.all(roleBackend)
 		if d.random.IntN(2) == 0 {
 			f.For = min(f.For, time.Second+f.For/4) // about as long as an election takes

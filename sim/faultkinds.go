@@ -67,7 +67,7 @@ func init() {
 		CutOneWay:  {says: "packets pass in one direction only", begin: cut(false), lift: heal},
 		Ring:       {says: "each host reaches only its two neighbours", begin: ring, lift: heal},
 		ZoneOutage: {says: "a data center is cut off", everywhere: true, begin: cut(true), lift: heal},
-		ResetAll:   {says: "all connections between hosts are reset", begin: reset(false)},
+		ResetAll:   {says: "all connections between hosts are reset, and then Arg times more within For", begin: resetAgain},
 		HalfOpen:   {says: "a middlebox forgets connections: both sides believe in them, packets vanish", begin: reset(true)},
 		OneWayClose: {says: "connections are closed in one direction", begin: func(_ *run, a *activeFault) bool {
 			n := 0
@@ -266,6 +266,19 @@ func reset(vanish bool) func(r *run, a *activeFault) bool {
 		a.eachPair(func(one, other *member) { n += r.world.ResetConnections(one.host, other.host, vanish) })
 		return n > 0
 	}
+}
+
+// resetAgain resets connections at once and, if the fault says so, again and again: a single moment seldom meets a call whose
+// answer is on its way.
+func resetAgain(r *run, a *activeFault) bool {
+	for i := range a.Arg {
+		r.world.After(a.For*time.Duration(i+1)/time.Duration(a.Arg), func() {
+			if !r.healed && reset(false)(r, a) {
+				r.happened[ResetAll]++
+			}
+		})
+	}
+	return reset(false)(r, a)
 }
 
 func (r *run) setLag(a *activeFault, lag time.Duration) {

@@ -181,6 +181,7 @@ func TestTheClockBoundAddsUp(t *testing.T) {
 // TestShrinkingKeepsWhatMatters shrinks a scenario whose failure needs two of its faults and one of its queues.
 func TestShrinkingKeepsWhatMatters(t *testing.T) {
 	s := SteadyScenario()
+	s.FaultyPhase, s.Yields, s.Failpoints = time.Minute, true, map[string]string{"backend-1": "x=panic"}
 	for i := range 40 {
 		s.Faults = append(s.Faults, Fault{At: time.Duration(i) * time.Second, Kind: Lag, On: []string{"backend-1"}, Arg: int64(i + 1)})
 	}
@@ -194,8 +195,13 @@ func TestShrinkingKeepsWhatMatters(t *testing.T) {
 		return found == 2 && s.Workload.Queues[len(s.Workload.Queues)-1].Name == "payments.fifo"
 	}
 	runs := 0
-	k := &shrinker{rule: "a-rule", left: 100, progress: func(int, int, bool) {}, run: func(s *Scenario) (*Result, error) {
+	tried := map[string]bool{}
+	k := &shrinker{rule: "a-rule", left: 100, progress: func(int, int, bool) {}, passed: map[string]bool{}, run: func(s *Scenario) (*Result, error) {
 		runs++
+		var text strings.Builder
+		require.NoError(t, s.Write(&text))
+		require.False(t, tried[text.String()], "a scenario is run twice")
+		tried[text.String()] = true
 		result := &Result{Scenario: s}
 		if needs(s) {
 			result.Violations = []Violation{{Rule: "a-rule"}}
@@ -207,9 +213,14 @@ func TestShrinkingKeepsWhatMatters(t *testing.T) {
 	require.Len(t, best.Scenario.Faults, 2)
 	require.Len(t, best.Scenario.Workload.Queues, 1)
 	require.Empty(t, best.Scenario.Workload.Producers)
+	require.Len(t, best.Scenario.Workload.Consumers, 1, "a queue that nobody consumes is not valid")
+	require.Equal(t, 31*time.Second, best.Scenario.FaultyPhase, "a second after the last fault")
+	require.False(t, best.Scenario.Yields)
+	require.Empty(t, best.Scenario.Failpoints)
 	require.LessOrEqual(t, runs, 100)
 	require.Len(t, s.Faults, 40, "the scenario that was given is as it was")
 
+	clear(tried)
 	k.left, k.rule = 10, "another-rule"
 	best, err = k.shrink(s)
 	require.NoError(t, err)

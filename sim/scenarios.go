@@ -14,6 +14,8 @@ type NamedScenario struct {
 	Name, Says string
 	faults     []Fault
 	yields     bool
+	// snapshotEntries is Topology.SnapshotEntries.
+	snapshotEntries int
 }
 
 // namedScenarios are in order of their names.
@@ -21,6 +23,10 @@ var namedScenarios = []NamedScenario{
 	{
 		Name: "balancer-split", Says: "the balancers lose sight of each other: both hold the virtual IP, and clients still get served",
 		faults: []Fault{{At: 8 * time.Second, For: 8 * time.Second, Kind: NoPeer}},
+	},
+	{
+		Name: "blackouts", Says: "leaders lose power, then all machines do, and so on: what hosts have promised each other they must know from their disks",
+		faults: blackouts(),
 	},
 	{
 		Name: "drained-frontend", Says: "a frontend is stopped in order, and while it says so all clients connect anew: none of them is sent to it",
@@ -63,6 +69,18 @@ var namedScenarios = []NamedScenario{
 		faults: []Fault{{At: 10 * time.Second, For: 2 * time.Second, Kind: PowerAll}},
 	},
 	{
+		Name: "relapsing-leader", Says: "backends are far from each other; the leader of a slot is cut off from the others, is back, perhaps to be elected again, and is cut off once more",
+		faults: relapsing(),
+	},
+	{
+		Name: "resets", Says: "disks are slow, and the connections between frontends and backends are reset many times a second: answers are lost, and what was asked is asked again",
+		faults: resets(),
+	},
+	{
+		Name: "restarted-voter", Says: "a host that has just given its vote is restarted, and the former leader asks it for its vote in the same term",
+		faults: voters(),
+	},
+	{
 		Name: "rotten-and-away", Says: "a host was away; when it is back, another has rotten bytes in its journal and is restarted, and the third cannot be reached: nobody may forget what two of three had acknowledged",
 		faults: away(
 			Fault{At: 14800 * time.Millisecond, Kind: BitRot, On: []string{"backend-2"}},
@@ -81,6 +99,10 @@ var namedScenarios = []NamedScenario{
 	{
 		Name: "two-candidates", Says: "the leader of a slot is restarted, and its two followers, which cannot see each other, ask it for its vote at about the same time",
 		faults: candidates(),
+	},
+	{
+		Name: "unheard-backends", Says: "a frontend's commands reach the backends and the answers do not come back; meanwhile all hosts take snapshots, and are restarted from them",
+		faults: unheard(), snapshotEntries: 15,
 	},
 	{
 		Name: "wiped-and-away", Says: "a host was away; when it is back, another has lost its disk, and the third cannot be reached: nobody may forget what two of three had acknowledged",
@@ -103,6 +125,7 @@ func Named(name string) (*Scenario, error) {
 	}
 	s := SteadyScenario()
 	s.Name, s.Faults, s.Yields = name, slices.Clone(namedScenarios[i].faults), namedScenarios[i].yields
+	s.Topology.SnapshotEntries = namedScenarios[i].snapshotEntries
 	for _, f := range s.Faults {
 		s.FaultyPhase = max(s.FaultyPhase, f.At+f.For+time.Second)
 	}
@@ -177,6 +200,82 @@ func candidates() []Fault {
 			Fault{At: at, For: lasts, Kind: Cut, On: followers[:1], And: followers[1:]},
 			Fault{At: at, For: lasts, Kind: Lag, On: []string{leader}, And: followers, Arg: 90},
 			Fault{At: at, Kind: Kill, On: []string{leader}},
+		)
+	}
+	return faults
+}
+
+func relapsing() []Fault {
+	backends := []string{"backend-1", "backend-2", "backend-3"}
+	faults := []Fault{{At: 6 * time.Second, For: 42 * time.Second, Kind: Lag, On: backends, And: backends, Arg: 80}}
+	for i := range 8 {
+		at, lasts := 7*time.Second+time.Duration(i)*5*time.Second, 700*time.Millisecond+time.Duration(i%4)*100*time.Millisecond
+		again := at + lasts + 500*time.Millisecond + time.Duration(i/2)*200*time.Millisecond
+		leader := []string{leaderPrefix + slotGroup(i%2)}
+		faults = append(faults,
+			Fault{At: at, For: lasts, Kind: Cut, On: leader, And: backends},
+			Fault{At: again, For: 2 * time.Second, Kind: Cut, On: leader, And: backends},
+		)
+	}
+	return faults
+}
+
+func blackouts() []Fault {
+	var faults []Fault
+	for i := range 4 {
+		at := 6*time.Second + time.Duration(i)*9*time.Second
+		for _, group := range []string{slotGroup(i % 2), metadataGroup} {
+			faults = append(faults, Fault{At: at, For: 3 * time.Second, Kind: Power, On: []string{leaderPrefix + group}})
+		}
+		faults = append(faults, Fault{At: at + 5*time.Second, For: time.Second, Kind: PowerAll})
+	}
+	return faults
+}
+
+func resets() []Fault {
+	backends := []string{"backend-1", "backend-2", "backend-3"}
+	faults := []Fault{{At: 6 * time.Second, For: 20 * time.Second, Kind: SlowDisk, On: backends, Arg: 30}}
+	for i := range 4 {
+		faults = append(faults, Fault{
+			At: 6*time.Second + time.Duration(i)*5*time.Second, For: 3 * time.Second, Kind: ResetAll,
+			On: []string{"frontend-1", "frontend-2"}, And: backends, Arg: 30,
+		})
+	}
+	return faults
+}
+
+// voters cuts off a leader and has one of the two others ask the third, which is some way off and does not campaign itself
+// so soon after a restart. About when it has given its vote it is restarted again, hears no more of the one that it voted
+// for, and can be reached by the former leader, which does not know of the new term.
+func voters() []Fault {
+	var faults []Fault
+	for i, hosts := range [][]string{
+		{"backend-1", "backend-2", "backend-3"}, {"backend-2", "backend-3", "backend-1"}, {"backend-3", "backend-1", "backend-2"},
+		{"backend-1", "backend-3", "backend-2"}, {"backend-2", "backend-1", "backend-3"}, {"backend-3", "backend-2", "backend-1"},
+	} {
+		former, voter, next := hosts[:1], hosts[1:2], hosts[2:]
+		at, votes := 6*time.Second+time.Duration(i)*5*time.Second, 1400*time.Millisecond
+		faults = append(faults,
+			Fault{At: at, For: votes, Kind: Cut, On: former, And: voter},
+			Fault{At: at, For: 3500 * time.Millisecond, Kind: Cut, On: former, And: next},
+			Fault{At: at, For: 3500 * time.Millisecond, Kind: Lag, On: voter, And: next, Arg: 80},
+			Fault{At: at, Kind: Kill, On: voter},
+			Fault{At: at + votes, Kind: Kill, On: voter},
+			Fault{At: at + votes + 80*time.Millisecond, For: 1500 * time.Millisecond, Kind: Cut, On: voter, And: next},
+		)
+	}
+	return faults
+}
+
+func unheard() []Fault {
+	backends := []string{"backend-1", "backend-2", "backend-3"}
+	var faults []Fault
+	for i := range 4 {
+		at := 6*time.Second + time.Duration(i)*6*time.Second
+		faults = append(faults,
+			Fault{At: at, For: 3500 * time.Millisecond, Kind: CutOneWay, On: backends, And: []string{"frontend-1"}},
+			Fault{At: at + 2500*time.Millisecond, Kind: Kill, On: backends[i%3 : i%3+1]},
+			Fault{At: at + 3200*time.Millisecond, Kind: Kill, On: backends[(i+1)%3 : (i+1)%3+1]},
 		)
 	}
 	return faults

@@ -2,17 +2,19 @@ package sim
 
 import (
 	"slices"
+	"strings"
+	"time"
 
 	"chasqui/sim/wasi"
 	"chasqui/sim/workload"
 )
 
 // Shrink makes a failing scenario smaller as long as the same rule is broken: fewer faults first (delta debugging,
-// Zeller and Hildebrandt 2002), then fewer queues and threads, then a shorter faulty phase. It runs the scenario at most
-// runsMax times. progress is called after every run. The result is the smallest failing run.
+// Zeller and Hildebrandt 2002), beginning with those that came after the rule was broken, then a shorter faulty phase, which
+// makes every further run shorter too, then fewer queues and threads. It runs the scenario at most runsMax times. progress is called after every run. The result is the smallest failing run.
 func Shrink(s *Scenario, rule string, program *wasi.Program, runsMax int, progress func(run int, faults int, failed bool)) (*Result, error) {
 	k := &shrinker{
-		rule: rule, left: runsMax, progress: progress,
+		rule: rule, left: runsMax, progress: progress, passed: map[string]bool{},
 		run: func(s *Scenario) (*Result, error) { return Run(s, program, Options{}) },
 	}
 	return k.shrink(s)
@@ -24,15 +26,13 @@ func (k *shrinker) shrink(s *Scenario) (*Result, error) {
 		return nil, err
 	}
 	k.best = first
-	if err := k.faults(); err != nil {
-		return nil, err
-	}
-	if err := k.workload(); err != nil {
-		return nil, err
-	}
-	// What was needed beside the rest may not be any more.
-	if err := k.faults(); err != nil {
-		return nil, err
+	for _, step := range []func() error{
+		k.lateFaults, k.faults, k.phase, k.aids, k.workload,
+		k.faults, k.phase, // what was needed beside the rest may not be any more
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	return k.best, nil
 }
@@ -44,6 +44,7 @@ type shrinker struct {
 	runs     int
 	progress func(run, faults int, failed bool)
 	best     *Result
+	passed   map[string]bool // the scenarios that did not fail, as JSON
 }
 
 // try runs a scenario and returns its result if the rule is broken, nil if it is not or if there are no runs left.
@@ -77,15 +78,87 @@ func (k *shrinker) keep(change func(s *Scenario)) (bool, error) {
 	if smaller.Validate() != nil || smaller.Workload.Validate() != nil {
 		return false, nil
 	}
-	result, err := k.try(&smaller)
-	if err != nil || result == nil {
+	var text strings.Builder
+	if err := smaller.Write(&text); err != nil {
 		return false, err
+	}
+	if k.passed[text.String()] {
+		return false, nil
+	}
+	result, err := k.try(&smaller)
+	if err != nil {
+		return false, err
+	}
+	if result == nil {
+		k.passed[text.String()] = true
+		return false, nil
 	}
 	k.best = result
 	return true, nil
 }
 
-// faults takes away as many as possible, in ever smaller pieces.
+// brokenAt is when the rule was certainly broken: when that was noticed, or when the last of the operations that show it had
+// returned.
+func (k *shrinker) brokenAt() time.Duration {
+	at := phaseMax
+	for _, v := range k.best.Violations {
+		if v.Rule != k.rule {
+			continue
+		}
+		noticed := time.Duration(v.AtMs) * time.Millisecond
+		for _, id := range v.Operations {
+			noticed = max(noticed, time.Duration(k.best.History[id].Return))
+		}
+		if noticed > 0 {
+			at = min(at, noticed)
+		}
+	}
+	return at
+}
+
+// lateFaults takes away the faults that began after the rule was broken, all at once.
+func (k *shrinker) lateFaults() error {
+	at := k.brokenAt()
+	late := func(f Fault) bool { return f.At > at }
+	if !slices.ContainsFunc(k.best.Scenario.Faults, late) {
+		return nil
+	}
+	_, err := k.keep(func(s *Scenario) { s.Faults = slices.DeleteFunc(s.Faults, late) })
+	return err
+}
+
+// phaseAfter is how long the faulty phase goes on after its last fault at least.
+const phaseAfter = time.Second
+
+// phase ends the faulty phase soon after the last fault.
+func (k *shrinker) phase() error {
+	last := time.Duration(0)
+	for _, f := range k.best.Scenario.Faults {
+		last = max(last, f.At+f.For)
+	}
+	if last += phaseAfter; last >= k.best.Scenario.FaultyPhase {
+		return nil
+	}
+	_, err := k.keep(func(s *Scenario) { s.FaultyPhase = last })
+	return err
+}
+
+// aids takes away failpoints and delays in raft's main loop.
+func (k *shrinker) aids() error {
+	if len(k.best.Scenario.Failpoints) > 0 {
+		if _, err := k.keep(func(s *Scenario) { s.Failpoints = nil }); err != nil {
+			return err
+		}
+	}
+	if k.best.Scenario.Yields {
+		if _, err := k.keep(func(s *Scenario) { s.Yields = false }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// faults takes away as many as possible, in ever smaller pieces. It ends when no single one can go.
 func (k *shrinker) faults() error {
 	for size := len(k.best.Scenario.Faults); size >= 1; size /= 2 {
 		for from := 0; from < len(k.best.Scenario.Faults); {
@@ -138,6 +211,11 @@ func (k *shrinker) workload() error {
 	}
 	for i := len(k.best.Scenario.Workload.Producers) - 1; i >= 0; i-- {
 		if _, err := k.keep(func(s *Scenario) { s.Workload.Producers = slices.Delete(s.Workload.Producers, i, i+1) }); err != nil {
+			return err
+		}
+	}
+	for i := len(k.best.Scenario.Workload.Consumers) - 1; i >= 0; i-- {
+		if _, err := k.keep(func(s *Scenario) { s.Workload.Consumers = slices.Delete(s.Workload.Consumers, i, i+1) }); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"chasqui/sim"
+	"chasqui/sim/processor"
 	"chasqui/sim/report"
 )
 
@@ -43,7 +44,9 @@ func (c *shrinkCommand) Run(cli *commands) error {
 		rule = result.Rules()[0]
 	}
 	fmt.Printf("looking for the smallest scenario that breaks %s, from %d faults on\n", rule, len(s.Faults))
+	runs, started := 0, processor.Time()
 	best, err := sim.Shrink(s, rule, program.Program, c.Runs, func(run, faults int, failed bool) {
+		runs = run
 		what := "passes"
 		if failed {
 			what = "still fails"
@@ -66,6 +69,7 @@ func (c *shrinkCommand) Run(cli *commands) error {
 	if err := report.Story(os.Stdout, best, replay); err != nil {
 		return err
 	}
-	fmt.Printf("%d faults are left of %d; kept in %s\n", len(best.Scenario.Faults), len(s.Faults), c.Keep)
+	fmt.Printf("%d faults are left of %d, after %d runs and %.0f s of processor time; kept in %s\n",
+		len(best.Scenario.Faults), len(s.Faults), runs, (processor.Time() - started).Seconds(), c.Keep)
 	return nil
 }

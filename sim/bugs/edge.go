@@ -198,16 +198,16 @@ func edge() []Bug {
 		},
 		{
 			Name: "dead-frontend-chosen-again",
-			Says: "A balancer neither believes its health checks nor remembers which frontend did not answer. It gives a client the one with the " +
-				"fewest connections, and that is the dead one.",
+			Says: "A balancer does not believe its health checks, and does not try another frontend than the first it chose. It gives a client " +
+				"the one with the fewest connections, and that is the dead one.",
 			Edits: []Edit{{
 				File: "frontend/balancer/pool.go",
 				Old:  "	if u.failures < p.unhealthyAfter {\n",
 				New:  "	if u.failures < p.unhealthyAfter || u.healthy {\n",
 			}, {
 				File: "frontend/balancer/proxy.go",
-				Old:  "		tried[u] = true\n",
-				New:  "",
+				Old:  "			b.pool.report(u, err)\n",
+				New:  "			b.pool.report(u, err)\n			return nil\n",
 			}},
 			Needs: []string{"power", "cut", "cut-one-way", "zone-outage"},
 			Rule:  "sends-again",

@@ -27,9 +27,10 @@ func messages() []Bug {
 				Old:  "	s.kept.AscendGreaterOrEqual(keptEntry{session: session.id}, func(entry keptEntry) bool {\n",
 				New:  "	s.kept.DescendLessOrEqual(keptEntry{}, func(entry keptEntry) bool {\n",
 			}},
-			Needs: append(slices.Clone(restarts), "wipe"),
-			Rule:  "duplicate-send",
-			Also:  []string{"receive-count", "hold-overlap", "message-id", "equal-state"},
+			Needs:    append(slices.Clone(restarts), "wipe"),
+			Scenario: "unheard-backends",
+			Rule:     "duplicate-send",
+			Also:     []string{"receive-count", "hold-overlap", "message-id", "equal-state", "applied-alike"},
 		},
 		{
 			Name: "busy-tenants-forgotten-on-restore",
@@ -272,20 +273,25 @@ func messages() []Bug {
 		},
 		{
 			Name: "stale-leader-serves-a-receive",
-			Says: "Any host of a slot answers a receive from its own state. Once a frontend has asked one that does not lead and never " +
-				"finds anything, it does not look for another: its consumers get nothing any more.",
+			Says: "A host that does not lead its slot, or leads it no more, answers a receive from its own state instead of sending the frontend " +
+				"on. The leader knows nothing of it and hands the same messages to somebody else.",
 			Edits: []Edit{{
 				File: "backend/leader/slot.go",
-				Old:  "	if c.Receive == nil || c.Receive.AttemptID != \"\" || !s.replica.IsLeader() {\n",
-				New:  "	if c.Receive == nil || c.Receive.AttemptID != \"\" {\n",
-			}, {
-				File: "backend/leader/slot.go",
-				Old:  "	if !ok || settings.Version != c.SettingsVersion || s.machine.Receivable(c.Partition, now) {\n",
-				New:  "	if !ok || settings.Version != c.SettingsVersion || s.replica.IsLeader() && s.machine.Receivable(c.Partition, now) {\n",
+				Old:  "	s.replica.Submit(replication.Operation{\n		Data: operation, Deadline: deadline,\n",
+				New: `	if c, err := queue.DecodeCommand(operation); err == nil && c.Kind == queue.KindReceive && !s.replica.IsLeader() {
+		s.mu.Lock()
+		result := s.machine.ApplyCommand(s.host.Clock.Now().UnixMilli(), &c)
+		s.mu.Unlock()
+		done(result, nil)
+		return
+	}
+	s.replica.Submit(replication.Operation{
+		Data: operation, Deadline: deadline,
+`,
 			}},
 			Needs: slices.Concat(separations, restarts),
-			Rule:  "drains",
-			Also:  []string{"empty-long-poll"},
+			Rule:  "hold-overlap",
+			Also:  []string{"fifo-hold-overlap", "equal-state", "applied-answer", "receive-count", "deleted-returns", "deleted-returns-fifo", "drains"},
 		},
 	}
 }

@@ -27,7 +27,7 @@ func network() []Bug {
 				New:  "		if call.start >= 0*handed {\n",
 			}},
 			Needs:    brokenCalls,
-			Scenario: "flapping-leader",
+			Scenario: "resets",
 			Rule:     "receive-count",
 		},
 	}

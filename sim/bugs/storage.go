@@ -150,9 +150,10 @@ func storage() []Bug {
 				Old:  "	if crc := recordCRC(salt, segment, offset, b, r.data); crc != stored {\n",
 				New:  "	if crc := recordCRC(salt, segment, offset, b, r.data); false {\n",
 			}},
-			Needs: append(slices.Clone(powerCuts), "bit-rot", "misdirected-write"),
-			Rule:  "unexpected-exit",
-			Also:  []string{"journal-verifies", "equal-state", "lost", "drains", "one-leader-per-term", "corrupted"},
+			Needs:    append(slices.Clone(powerCuts), "bit-rot", "misdirected-write"),
+			Scenario: "rotten-and-away",
+			Rule:     "unexpected-exit",
+			Also:     []string{"journal-verifies", "equal-state", "applied-alike", "lost", "drains", "one-leader-per-term", "corrupted"},
 		},
 		{
 			Name: "segment-freed-before-its-compaction-is-durable",

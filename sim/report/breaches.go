@@ -62,7 +62,7 @@ func rank(rule string) int {
 	switch rule {
 	case "drains", "sends-again":
 		return 2
-	case "applied-result", "applied-alike": // no client need have seen it: what one saw tells more
+	case "applied-result", "applied-alike", "applied-answer": // no client need have seen it: what one saw tells more
 		return 1
 	}
 	return 0

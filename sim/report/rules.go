@@ -40,7 +40,7 @@ var ruleWords = map[string]string{
 	"applied-answer":         "What a client is told must be what a replica applied while the client waited.",
 	"applied-alike":          "All replicas must apply the same commands at the same place of their log, and answer them alike.",
 	"drains":                 "When the faults are over, every acknowledged message must be delivered and the queues run empty, in time.",
-	"sends-again":            "When the faults are over, sends to every queue must succeed again.",
+	"sends-again":            "When the faults are over, sends to every queue must succeed again, and those of every producer.",
 	"unexpected-exit":        "A program must not end itself unless its disk gave it a reason.",
 	"impossible-answer":      "An answer must be one that a correct service can give.",
 	"one-leader-per-term":    "At most one host may lead a raft group in a term.",

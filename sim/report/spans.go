@@ -85,7 +85,7 @@ func (f *facts) findSpans() {
 				switch {
 				case fault.Stays:
 					s.to = f.end
-				case fault.Kind == sim.Pause || f.result.StoryCut > 0: // it has no end in the story
+				case fault.Kind == sim.Pause || fault.Kind == sim.ResetAll || f.result.StoryCut > 0: // it has no end in the story
 					s.to = min(m.At+fault.For, f.end)
 				}
 				open[text] = append(open[text], len(f.spans))

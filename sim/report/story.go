@@ -44,13 +44,20 @@ func (f *facts) story(replay string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// titleRulesMax is how many broken rules a title names.
+const titleRulesMax = 4
+
 // title is the run in one line.
 func (f *facts) title() string {
 	seed := fmt.Sprintf("Seed %d", f.result.Scenario.Seed)
 	if name := f.result.Scenario.Name; name != "" {
 		seed += " (" + shorten(name, lineTextMax) + ")"
 	}
-	rules := strings.Join(f.rules(), ", ")
+	all := f.rules()
+	rules := strings.Join(all[:min(len(all), titleRulesMax)], ", ")
+	if more := len(all) - titleRulesMax; more > 0 {
+		rules += fmt.Sprintf(" and %d more", more)
+	}
 	switch f.result.Verdict() {
 	case sim.Safety:
 		return seed + ": a promise was broken: " + rules

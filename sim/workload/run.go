@@ -81,7 +81,7 @@ func Start(options Options) (*Run, error) {
 	}
 	for i := range plan.Producers {
 		p := producer{Producer: &plan.Producers[i]}
-		start(fmt.Sprintf("producer-%d", i), p.Queue, func(t *thread) {
+		start(ProducerName(i), p.Queue, func(t *thread) {
 			defer r.ended(&r.producers)
 			p.run(t)
 		})
@@ -110,6 +110,9 @@ func Start(options Options) (*Run, error) {
 	}
 	return r, nil
 }
+
+// ProducerName is what histories call the plan's i-th producer.
+func ProducerName(i int) string { return fmt.Sprintf("producer-%d", i) }
 
 // startSpread is the mean time after which threads begin, so that they do not all begin at once.
 const startSpread = 200 * time.Millisecond

@@ -45,7 +45,11 @@ function lookAt(op, message) {
 // AFTERMATH is how much is shown of the time between the operations of a broken rule and the moment it was certain.
 const AFTERMATH = 10e6;
 
-function selectBreach(i, zooms) {
+// SURROUNDINGS is how much of the run a reader sees at first around a broken rule, if the run is that long.
+const SURROUNDINGS = 10e6;
+
+// selectBreach marks the operations that show a broken rule and shows their time, and at least a span around it.
+function selectBreach(i, least = 0) {
   const b = breaches[i];
   state.breach = i;
   state.selected = b;
@@ -53,11 +57,11 @@ function selectBreach(i, zooms) {
   pin();
   layOut();
   state.at = b.ops.length ? b.to : b.at; // what is noticed late has happened about then
-  if (zooms) {
-    let from = b.from, to = Math.max(b.to, Math.min(b.at, b.to + AFTERMATH));
-    for (const op of markedOps()) { from = Math.min(from, op.from); to = Math.max(to, op.to); }
-    zoomTo(from, to);
-  }
+  let from = b.from, to = Math.max(b.to, Math.min(b.at, b.to + AFTERMATH));
+  for (const op of markedOps()) { from = Math.min(from, op.from); to = Math.max(to, op.to); }
+  zoomTo(from, to);
+  const lacking = least - (view.to - view.from);
+  if (lacking > 0) show(view.from - lacking / 2, view.to + lacking / 2);
   changed();
   say(`broken rule ${b.rule} at ${seconds(b.at)}: ${b.text}`);
 }
@@ -235,7 +239,7 @@ function follow(by) {
 function nextBreach(by) {
   if (!breaches.length) return;
   const k = state.breach === null ? (by > 0 ? 0 : breaches.length - 1) : (state.breach + by + breaches.length) % breaches.length;
-  selectBreach(k, true);
+  selectBreach(k);
 }
 
 function clear() {
@@ -354,8 +358,8 @@ function recall() {
     if (place.has(key)) { state[key] = place.get(key); $(id).value = state[key]; }
   }
   const rule = number('rule', breaches.length), op = number('op', ops.length);
-  if (rule !== null && rule >= 0) selectBreach(rule, true);
-  else if (op === null && breaches.length && !place.has('at') && !place.has('text')) selectBreach(0, false);
+  if (rule !== null && rule >= 0) selectBreach(rule);
+  else if (op === null && breaches.length && !place.has('at') && !place.has('text')) selectBreach(0, SURROUNDINGS);
   if (op !== null && op >= 0) { select(ops[op], { keep: rule !== null }); reveal(ops[op]); }
   const at = number('at', Infinity);
   if (at !== null) state.at = Math.min(Math.max(0, at), data.end);
@@ -374,8 +378,8 @@ function start() {
     $('porcupine').textContent = `porcupine: ${data.pictured}`;
     $('porcupine').hidden = false;
   }
-  $('breaches').replaceChildren(...breaches.map((b, i) => element('button', { type: 'button', 'aria-pressed': 'false', title: b.text.slice(0, 600), onclick: () => selectBreach(i, true) },
-    `${seconds(b.at)}  ${b.rule}: ${b.text.slice(0, 160)}`)));
+  $('breaches').replaceChildren(...breaches.map((b, i) => element('button', { type: 'button', 'aria-pressed': 'false', title: b.text.slice(0, 600), onclick: () => selectBreach(i) },
+    `${seconds(b.at)}  ${b.rule}: ${b.text.length > 160 ? `${b.text.slice(0, 160)}…` : b.text}`)));
   fillSelect('queue', LIST.queue);
   fillSelect('kind', LIST.kind);
   fillSelect('outcome', LIST.outcome);

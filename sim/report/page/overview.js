@@ -21,7 +21,9 @@ function drawOverview() {
   drawDensity(x);
   for (const b of breaches) {
     o.fillStyle = colour.breach;
-    o.fillRect(x(b.at) - 1, 0, 2, OVERVIEW);
+    const alone = state.breach === b.i || breaches.length < 12; // many would hide what is behind them
+    const height = alone ? OVERVIEW : 4;
+    o.fillRect(x(b.at) - 1, OVERVIEW - height, 2, height);
   }
   o.fillStyle = colour.ground;
   o.globalAlpha = 0.55;

@@ -180,8 +180,9 @@ function applyFilters() {
   for (const thing of things) thing.hidden = Boolean(text) && thingHits > 0 && !thingText(thing).includes(text);
 }
 
-// marked tells whether a thing belongs to what the reader looks at; nothing is marked if nothing is looked at.
-const marking = () => state.messages.size > 0 || state.breach !== null;
+// marked tells whether a thing belongs to what the reader looks at; nothing is marked if nothing is looked at, or no operation
+// shows what is.
+const marking = () => state.messages.size > 0 || (state.breach !== null && breachOps[state.breach].size > 0);
 function marked(op) {
   if (state.breach !== null && breachOps[state.breach].has(op.i)) return true;
   return op.subjects.some((s) => state.messages.has(s.message));
