@@ -154,6 +154,32 @@ func TestEntriesAreReadBeforeTheyAreDurable(t *testing.T) {
 	require.Len(t, s.pending, 1, "what is durable is left to the journal")
 }
 
+// TestCompactingWhatIsDurableSparesWhatIsNot compacts all that the journal has while an entry is on its way to the disk.
+func TestCompactingWhatIsDurableSparesWhatIsNot(t *testing.T) {
+	disk := newHeldDisk()
+	host := nodetest.RealHost(t)
+	host.Disk = disk
+	s := &logStore{group: openGroup(t, host), oldestSnapshot: func() uint64 { return 3 }, gated: true}
+	require.NoError(t, s.StoreLogs(entries(1, 3)))
+	require.NoError(t, s.flush())
+	disk.hold(true)
+	defer disk.hold(false)
+	require.NoError(t, s.StoreLogs(entries(4, 4)))
+	compacted := make(chan error, 1)
+	go func() { compacted <- s.DeleteRange(1, 3) }()
+	eventually(t, "the sync", func() bool {
+		disk.mu.Lock()
+		defer disk.mu.Unlock()
+		return disk.waiting > 0
+	})
+	disk.hold(false)
+	require.NoError(t, <-compacted)
+	require.NoError(t, s.flush())
+	require.NoError(t, s.GetLog(4, &raft.Log{}))
+	require.Equal(t, uint64(4), s.group.FirstIndex())
+	require.Equal(t, uint64(4), s.group.LastIndex())
+}
+
 // TestCompactingAllOfTheLogSparesWhatComesMeanwhile compacts up to the last entry again and again while others are appended:
 // raft does so from a goroutine of its own where no log is kept behind a snapshot.
 func TestCompactingAllOfTheLogSparesWhatComesMeanwhile(t *testing.T) {

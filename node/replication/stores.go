@@ -168,27 +168,35 @@ func (s *logStore) flush() error {
 func (s *logStore) DeleteRange(lo, hi uint64) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if hi >= s.last() { // entries that are not durable may be among them
-		if err := s.flush(); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.forgetDurableLocked()
-		s.mu.Unlock()
+	first, err := s.FirstIndex()
+	if err != nil {
+		return err
 	}
-	first, last := s.group.FirstIndex(), s.group.LastIndex()
+	last := s.last()
 	switch {
 	case last == 0 || hi < first || lo > last:
 		return nil
-	case lo <= first && hi >= last:
-		return s.group.Reset()
 	case hi >= last:
-		return s.group.TruncateAfter(lo - 1)
+		return s.cutOff(first, lo)
 	case lo <= first:
 		return s.group.CompactTo(min(hi, s.oldestSnapshot()))
 	default:
 		return fmt.Errorf("delete entries %d to %d out of %d to %d: a hole in the log", lo, hi, first, last)
 	}
+}
+
+// cutOff removes all entries from an index on. Those that are not durable become so first: then the journal has all there is.
+func (s *logStore) cutOff(first, from uint64) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.forgetDurableLocked()
+	s.mu.Unlock()
+	if from <= first {
+		return s.group.Reset()
+	}
+	return s.group.TruncateAfter(from - 1)
 }
 
 // stableStore keeps raft's term and vote in the journal. raft writes a vote as two values, term first; here both
