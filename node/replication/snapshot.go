@@ -270,13 +270,15 @@ func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, erro
 	return meta, &snapshotReader{file: file, offset: offset, total: meta.Size}, nil
 }
 
-// prune removes all but the newest snapshots.
-func (s *snapshotStore) prune() error {
+// prune removes all but a snapshot that was just made and the newest others. One that is installed again has the index of
+// those before it, and no name tells which is new.
+func (s *snapshotStore) prune(made string) error {
 	metas, err := s.List()
 	if err != nil {
 		return err
 	}
-	for _, meta := range metas[min(len(metas), snapshotsKept):] {
+	others := slices.DeleteFunc(metas, func(meta *raft.SnapshotMeta) bool { return meta.ID == made })
+	for _, meta := range others[min(len(others), snapshotsKept-1):] {
 		if err := s.host.Disk.Remove(path.Join(s.dir, meta.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove old snapshot: %w", err)
 		}
@@ -464,7 +466,7 @@ func (k *snapshotSink) Close() error {
 		return errors.Join(err, k.Cancel())
 	}
 	k.done = true
-	return k.store.prune()
+	return k.store.prune(k.id)
 }
 
 func (k *snapshotSink) finish() error {

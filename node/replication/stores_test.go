@@ -186,6 +186,24 @@ func TestADamagedSnapshotIsNoticed(t *testing.T) {
 	}
 }
 
+// TestASnapshotThatWasJustMadeStays makes snapshots of one index again and again, as a leader does that installs the same one
+// several times: names do not tell the new one from those before.
+func TestASnapshotThatWasJustMadeStays(t *testing.T) {
+	host := nodetest.RealHost(t)
+	host.Disk = memdisk.New()
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
+	require.NoError(t, err)
+	for range 20 {
+		id := writeSnapshot(t, s, 7, []byte("state"))
+		_, contents, err := s.Open(id)
+		require.NoError(t, err)
+		require.NoError(t, contents.Close())
+		metas, err := s.List()
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(metas), snapshotsKept)
+	}
+}
+
 func TestAnUnfinishedSnapshotIsRemoved(t *testing.T) {
 	disk := memdisk.New()
 	host := nodetest.RealHost(t)
