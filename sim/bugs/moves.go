@@ -19,18 +19,6 @@ func moves() []Bug {
 			Also:  []string{"applied-result", "receive-count", "sequence", "hold-overlap", "fifo-hold-overlap", "deleted-returns", "deleted-returns-fifo"},
 		},
 		{
-			Name: "transfer-goes-unsettled",
-			Says: "A move is settled but its message stays in the source, visible again: it is received there although it is in the " +
-				"dead-letter queue.",
-			Edits: []Edit{{
-				File: "backend/queue/redrive.go",
-				Old:  "			p.remove(m)\n		}\n		switch {\n",
-				New:  "			p.giveBack(m)\n		}\n		switch {\n",
-			}},
-			Rule: "moved-twice",
-			Also: []string{"applied-result", "dead-letter", "receive-count", "deleted-returns", "drains"},
-		},
-		{
 			Name: "settled-before-the-transfer",
 			Says: "A move is settled first and transferred then: what is not transferred, because its host ends or something fails, is in no " +
 				"queue any more.",
