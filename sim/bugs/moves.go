@@ -32,8 +32,8 @@ func moves() []Bug {
 				New: "	if _, err := r.slot.replica.Propose(ctx, settle.Encode()); err != nil {\n		return err\n	}\n" +
 					"	_, _, err := r.carrier.Carry(ctx, messages)\n	return err\n",
 			}},
-			Rule: "lost",
-			Also: []string{"applied-result", "drains", "moved-order"},
+			Rule: "applied-result",
+			Also: []string{"lost", "applied-answer", "drains", "moved-order"},
 		},
 		{
 			Name: "one-receive-too-many",
