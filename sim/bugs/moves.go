@@ -103,8 +103,8 @@ func moves() []Bug {
 				New:  "	for i := range p.tasks[:0] {\n",
 			}},
 			Needs: append(slices.Clone(restarts), "wipe"),
-			Rule:  "equal-state",
-			Also:  []string{"move-task", "applied-result", "applied-alike"},
+			Rule:  "applied-alike",
+			Also:  []string{"equal-state", "move-task", "applied-result", "applied-answer"},
 		},
 		{
 			Name: "task-pays-for-time-twice",
