@@ -19,18 +19,6 @@ func moves() []Bug {
 			Also:  []string{"applied-result", "receive-count", "sequence", "hold-overlap", "fifo-hold-overlap", "deleted-returns", "deleted-returns-fifo"},
 		},
 		{
-			Name: "transfer-goes-unsettled",
-			Says: "A move is settled but its message stays in the source, visible again: it is received there although it is in the " +
-				"dead-letter queue.",
-			Edits: []Edit{{
-				File: "backend/queue/redrive.go",
-				Old:  "			p.remove(m)\n		}\n		switch {\n",
-				New:  "			p.giveBack(m)\n		}\n		switch {\n",
-			}},
-			Rule: "moved-twice",
-			Also: []string{"applied-result", "dead-letter", "receive-count", "deleted-returns", "drains"},
-		},
-		{
 			Name: "settled-before-the-transfer",
 			Says: "A move is settled first and transferred then: what is not transferred, because its host ends or something fails, is in no " +
 				"queue any more.",
@@ -44,8 +32,8 @@ func moves() []Bug {
 				New: "	if _, err := r.slot.replica.Propose(ctx, settle.Encode()); err != nil {\n		return err\n	}\n" +
 					"	_, _, err := r.carrier.Carry(ctx, messages)\n	return err\n",
 			}},
-			Rule: "lost",
-			Also: []string{"applied-result", "drains", "moved-order"},
+			Rule: "applied-result",
+			Also: []string{"lost", "applied-answer", "drains", "moved-order"},
 		},
 		{
 			Name: "one-receive-too-many",
@@ -115,8 +103,8 @@ func moves() []Bug {
 				New:  "	for i := range p.tasks[:0] {\n",
 			}},
 			Needs: append(slices.Clone(restarts), "wipe"),
-			Rule:  "equal-state",
-			Also:  []string{"move-task", "applied-result", "applied-alike"},
+			Rule:  "applied-alike",
+			Also:  []string{"equal-state", "move-task", "applied-result", "applied-answer"},
 		},
 		{
 			Name: "task-pays-for-time-twice",
