@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -323,35 +324,88 @@ func TestARepeatedReceiveFindsWhatTheFirstTook(t *testing.T) {
 	require.Empty(t, w.do(receive(10, time.Minute), 0).Messages)
 }
 
-// TestTheClientSaysThatItRepeats answers a command's first try with an unknown outcome.
+// TestTheClientSaysThatItRepeats fails the first two tries of a command, one of them with an unknown outcome, whether its caller
+// waits for it or not.
 func TestTheClientSaysThatItRepeats(t *testing.T) {
+	waits := func(c *Client, ctx context.Context, command *queue.Command) (*queue.Result, error) {
+		return c.Do(ctx, slot, command, 0)
+	}
+	isTold := func(c *Client, ctx context.Context, command *queue.Command) (result *queue.Result, err error) {
+		told := make(chan struct{})
+		c.Go(ctx, slot, command, func(r *queue.Result, e error) {
+			result, err = r, e
+			close(told)
+		})
+		<-told
+		return result, err
+	}
+	for name, send := range map[string]func(*Client, context.Context, *queue.Command) (*queue.Result, error){"Do": waits, "Go": isTold} {
+		for _, test := range []struct {
+			codes    []rpc.Code
+			repeated []bool
+		}{
+			{[]rpc.Code{rpc.CodeUnavailable, rpc.CodeUnknownOutcome}, []bool{false, false, true}},
+			{[]rpc.Code{rpc.CodeUnknownOutcome, rpc.CodeUnavailable}, []bool{false, true, true}},
+		} {
+			t.Run(fmt.Sprint(name, test.codes), func(t *testing.T) {
+				tries, codes := make(chan []byte, 3), test.codes
+				w := newWorld(t)
+				w.serve(t, func(call *rpc.Call) {
+					tries <- append([]byte(nil), call.Body()...)
+					if n := len(tries) - 1; n < len(codes) {
+						call.Fail(&rpc.RemoteError{Code: codes[n]})
+						return
+					}
+					call.Reply((&queue.Result{Code: queue.OK}).Encode())
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				command := receive(1, time.Minute)
+				result, err := send(w.client, ctx, &command)
+				require.NoError(t, err)
+				require.Equal(t, queue.OK, result.Code)
+				first := <-tries
+				for i, want := range test.repeated {
+					try := first
+					if i > 0 {
+						try = <-tries
+					}
+					_, kind, repeated, _, err := decodeExecute(try)
+					require.NoError(t, err)
+					require.Equal(t, queue.KindReceive, kind)
+					require.Equal(t, want, repeated, "try %d", i+1)
+					require.Equal(t, repeatedExecute(first), repeatedExecute(try), "the same command")
+				}
+			})
+		}
+	}
+}
+
+// TestACommandThatIsRefusedIsNotRepeated is about a caller that does not wait.
+func TestACommandThatIsRefusedIsNotRepeated(t *testing.T) {
 	w := newWorld(t)
+	tries := make(chan struct{}, 3)
+	w.serve(t, func(call *rpc.Call) {
+		tries <- struct{}{}
+		call.Fail(&rpc.RemoteError{Code: rpc.CodeOverloaded})
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command, told := receive(1, time.Minute), make(chan error, 1)
+	w.client.Go(ctx, slot, &command, func(_ *queue.Result, err error) { told <- err })
+	require.ErrorIs(t, <-told, ErrUnavailable)
+	require.Len(t, tries, 1)
+	_, low := w.client.session(slot).begin()
+	require.Equal(t, command.Seq+1, low, "its number is settled")
+}
+
+// serve puts a server in the place of the slot's hosts.
+func (w *world) serve(t *testing.T, execute func(*rpc.Call)) {
 	server := rpc.NewServer(w.client.host, rpc.DefaultConfig())
 	t.Cleanup(server.Close)
-	tries := make(chan []byte, 3)
-	codes := []rpc.Code{rpc.CodeUnavailable, rpc.CodeUnknownOutcome}
-	server.Handle(methodExecute, func(call *rpc.Call) {
-		tries <- append([]byte(nil), call.Body()...)
-		if n := len(tries) - 1; n < len(codes) {
-			call.Fail(&rpc.RemoteError{Code: codes[n]})
-			return
-		}
-		call.Reply((&queue.Result{Code: queue.OK}).Encode())
-	})
+	server.Handle(methodExecute, execute)
 	listener, err := w.client.host.Network.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	w.client.host.Tasks.Go("serve", func(context.Context) { _ = server.Serve(listener) })
 	w.topology.addresses = []string{listener.Addr().String()}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	command := receive(1, time.Minute)
-	_, err = w.client.Do(ctx, slot, &command, 0)
-	require.NoError(t, err)
-	first, second, third := <-tries, <-tries, <-tries
-	require.Equal(t, first, second, "the first try was not carried out: nothing is repeated")
-	require.Equal(t, repeatedExecute(first), third)
-	_, kind, repeated, _, err := decodeExecute(third)
-	require.NoError(t, err)
-	require.Equal(t, queue.KindReceive, kind)
-	require.True(t, repeated)
 }

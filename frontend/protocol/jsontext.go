@@ -143,7 +143,7 @@ func escape(b []byte) (rune, int) {
 	return pair, 12
 }
 
-// unicodeEscape reads \uXXXX.
+// unicodeEscape reads \u and four hexadecimal digits.
 func unicodeEscape(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
