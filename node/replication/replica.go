@@ -151,6 +151,7 @@ func (r *Replica) raftConfig() *raft.Config {
 	conf.ElectionTimeout = r.cfg.HeartbeatTimeout
 	conf.LeaderLeaseTimeout = r.cfg.HeartbeatTimeout
 	conf.CommitTimeout = r.cfg.CommitTimeout
+	conf.MaxAppendEntries = appendEntriesMax
 	conf.SnapshotInterval = never
 	conf.SnapshotThreshold = 1 << 62
 	conf.ShutdownOnRemove = false

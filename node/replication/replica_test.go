@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,6 +121,23 @@ func TestAReturningFollowerGetsASnapshot(t *testing.T) {
 	follower.start()
 	c.requireEqualStates(t, want)
 	require.Positive(t, follower.replica.Status().SnapshotIndex, "the follower was sent a snapshot")
+}
+
+// raft sends a follower so many entries at once, however large they are: what it lacks must not outgrow a frame.
+func TestAReturningFollowerGetsLargeEntries(t *testing.T) {
+	c := newTestCluster(t, 3, testConfig())
+	leader := c.leader(t)
+	follower, _ := c.others(leader)
+	follower.stop()
+	var want []string
+	for bytes := 0; bytes <= 2*rpc.DefaultConfig().MaxFrameBytes; bytes += c.cfg.BatchBytesMax {
+		want = append(want, fmt.Sprint(len(want), strings.Repeat("x", c.cfg.BatchBytesMax)))
+		_, err := leader.propose(want[len(want)-1])
+		require.NoError(t, err)
+	}
+	follower.start()
+	c.requireEqualStates(t, want)
+	require.Zero(t, follower.replica.Status().SnapshotIndex, "the follower was sent the log")
 }
 
 // A deposed leader holds more log than the snapshot it is sent (hashicorp/raft #697).

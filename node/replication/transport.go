@@ -69,11 +69,21 @@ func (t *transport) TimeoutNow(raft.ServerID, raft.ServerAddress, *raft.TimeoutN
 	return errors.New("leadership transfer is not supported")
 }
 
+// appendEntriesMax and appendBytesMax bound what a follower is sent at once. raft counts entries only, and one may hold a
+// batch of a MiB: without a bound in bytes a follower that lacks more than a frame holds would never get it. What raft reads
+// from the log and is not sent is read again, so the number is not much larger than what the bytes hold.
+const (
+	appendEntriesMax = 16
+	appendBytesMax   = 8 << 20
+)
+
 // AppendEntries sends entries or a heartbeat and waits, never without bound: raft itself sets no deadline, and a
-// stuck call would end replication to that peer. raft does not hear that a follower has stored entries before this host
+// stuck call would end replication to that peer. Entries beyond appendBytesMax are cut off req, which is where raft
+// then looks for what the follower has. raft does not hear that a follower has stored entries before this host
 // has (gate.go).
 func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	t.announce(req.Term)
+	req.Entries = fitting(req.Entries)
 	own := t.logs.newest() // the entries of the request are no newer
 	timeout := t.cfg.AppendTimeout
 	if len(req.Entries) == 0 {
@@ -93,6 +103,18 @@ func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *r
 	}
 	t.note(string(id), req, resp)
 	return nil
+}
+
+// fitting returns the first entries, up to appendBytesMax together, but at least one if there is any.
+func fitting(entries []*raft.Log) []*raft.Log {
+	total := 0
+	for i, entry := range entries {
+		total += entryWireBytesMin + len(entry.Data)
+		if total > appendBytesMax && i > 0 {
+			return entries[:i]
+		}
+	}
+	return entries
 }
 
 func (t *transport) RequestVote(id raft.ServerID, _ raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
