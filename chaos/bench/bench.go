@@ -128,7 +128,21 @@ func (o *runner) measure(c *procs.Cluster, round int) ([]load.Result, error) {
 			return send(b.Backend, ctx, name, callers, batch, o.Body, o.Duration)
 		}
 	}
+	bare := func(name string, window, batch int) {
+		if err != nil || !strings.Contains(name, o.Only) {
+			return
+		}
+		var result load.Result
+		if result, err = o.bare(ctx, name, window, batch); err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+			return
+		}
+		results = append(results, result)
+		fmt.Fprintln(o.progress, " ", result)
+	}
+	bare("bare path, 2000 pipelined", 2000, 1)
 	phase("backend path, 2000 pipelined", "path", 1, 1, path((*load.Backend).Pipeline, 2000, 1))
+	bare("bare path, 200 batches of 10", 200, 10)
 	phase("backend path, 200 batches of 10", "path", 1, 1, path((*load.Backend).Pipeline, 200, 10))
 	phase("backend path, 8 synchronous", "path", 1, 1, path((*load.Backend).Send, 8, 1))
 	return results, err

@@ -84,20 +84,31 @@ func (b *Backend) Send(ctx context.Context, name string, callers, batch, bodyByt
 // Pipeline keeps a window of commands under way, batch messages (1 to 10) each, and sends the next one as soon as one is
 // answered.
 func (b *Backend) Pipeline(ctx context.Context, name string, window, batch, bodyBytes int, duration time.Duration) Result {
+	body := make([]byte, bodyBytes)
+	return pipeline(ctx, name, window, batch, duration, func(requests context.Context, id uint64, done func(error)) {
+		b.client.Go(requests, b.Slot(), b.command(id, batch, body), func(result *queue.Result, err error) {
+			done(sent(result, err))
+		})
+	})
+}
+
+// pipeline keeps a window of requests under way, batch messages each. start begins the request with that number; done is
+// called once, not before start returns, and starts the next.
+func pipeline(ctx context.Context, name string, window, batch int, duration time.Duration,
+	start func(requests context.Context, id uint64, done func(error))) Result {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	// The last answers may be waited for longer than the phase lasts.
 	requests, cancelRequests := context.WithTimeout(context.WithoutCancel(ctx), duration+requestTimeout)
 	defer cancelRequests()
-	body := make([]byte, bodyBytes)
 	var all recorder
 	var id atomic.Uint64
 	var underWay sync.WaitGroup
 	var next func()
 	next = func() {
 		begin := time.Now()
-		b.client.Go(requests, b.Slot(), b.command(id.Add(1), batch, body), func(result *queue.Result, err error) {
-			all.note(begin, batch, sent(result, err))
+		start(requests, id.Add(1), func(err error) {
+			all.note(begin, batch, err)
 			if ctx.Err() != nil {
 				underWay.Done()
 				return
@@ -105,13 +116,13 @@ func (b *Backend) Pipeline(ctx context.Context, name string, window, batch, body
 			next()
 		})
 	}
-	start := time.Now()
+	began := time.Now()
 	for range window {
 		underWay.Add(1)
 		next()
 	}
 	underWay.Wait()
-	return all.result(name, time.Since(start))
+	return all.result(name, time.Since(began))
 }
 
 // command is a send of batch messages with ids of their own.
