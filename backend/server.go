@@ -161,7 +161,8 @@ func (s *Server) execute(call *rpc.Call) {
 			call.Fail(s.remoteError(slot, err))
 			return
 		}
-		call.Reply(result.Encode())
+		// Hundreds of receives can be answered at one moment, each with megabytes that are in memory anyway.
+		call.ReplyWhenRoom(result.Encode)
 	})
 }
 

@@ -87,45 +87,99 @@ func (c callContext) Err() error {
 	return err
 }
 
-// Reply answers the call with body, which is copied before Reply returns. Reply does not wait for the network. When
+// Reply answers the call with body, which may be kept until it is sent. Reply does not wait for the network. When
 // the caller or the connection is gone, the answer is dropped.
 func (c *Call) Reply(body []byte) {
-	if size, limit := headerBytes+len(body), c.conn.config.MaxFrameBytes; size > limit {
-		c.Fail(errorf(CodeInternal, "answer of %d bytes, the limit is %d", size, limit))
+	kind, code, body := c.response(body)
+	c.answer(kind, code, body)
+}
+
+// ReplyWhenRoom answers the call with what encode returns, for answers that may be large and many at once. encode is called
+// when the network can take the answer: at once, or later on another goroutine, or never if the caller's deadline has
+// passed by then. Until then the answer takes only the memory that encode holds on to.
+func (c *Call) ReplyWhenRoom(encode func() []byte) {
+	c.conn.mu.Lock()
+	crowded := c.conn.crowdedLocked()
+	c.conn.mu.Unlock()
+	if !crowded {
+		c.Reply(encode())
 		return
 	}
-	c.answer(frameResponse, 0, body)
+	c.end(func() {})
+	c.conn.appendLater(func() lateFrame {
+		if c.Expired() {
+			c.conn.unanswered.Add(-1)
+			return nil
+		}
+		return c.late(c.response(encode()))()
+	})
+}
+
+// response returns the frame that answers with body.
+func (c *Call) response(body []byte) (frameType, uint16, []byte) {
+	if size, limit := headerBytes+len(body), c.conn.config.MaxFrameBytes; size > limit {
+		return failure(errorf(CodeInternal, "answer of %d bytes, the limit is %d", size, limit))
+	}
+	return frameResponse, 0, body
 }
 
 // Fail answers the call with an error. The code and message of a *RemoteError in err's chain are passed on; any other
 // error becomes CodeInternal with its text.
 func (c *Call) Fail(err error) {
+	kind, code, body := failure(err)
+	c.answer(kind, code, body)
+}
+
+// failure returns the frame that answers with an error.
+func failure(err error) (frameType, uint16, []byte) {
 	remote := &RemoteError{Code: CodeInternal}
 	if !errors.As(err, &remote) {
 		remote.Message = err.Error()
 	}
 	message := remote.Message
-	c.answer(frameError, uint16(remote.Code), []byte(message[:min(len(message), MaxErrorMessageBytes)]))
+	return frameError, uint16(remote.Code), []byte(message[:min(len(message), MaxErrorMessageBytes)])
 }
 
 func (c *Call) answer(kind frameType, code uint16, body []byte) {
+	h := makeHeader(kind, c.id, code, 0, body)
+	var err error
+	c.end(func() { err = c.conn.appendLocked(&h, body) })
+	if errors.Is(err, ErrOverloaded) {
+		c.conn.appendLater(c.late(kind, code, body))
+		return
+	}
+	c.conn.unanswered.Add(-1)
+}
+
+// end marks the call as answered, calls f with conn.mu held, and ends the call's context.
+func (c *Call) end(f func()) {
 	if !c.answered.CompareAndSwap(false, true) {
 		panic(fmt.Sprintf("rpc: call %d of method %d answered twice", c.id, c.method))
 	}
-	h := makeHeader(kind, c.id, code, 0, body)
 	conn := c.conn
 	conn.mu.Lock()
 	if conn.calls[c.id] == c {
 		delete(conn.calls, c.id)
 	}
-	err := conn.appendLocked(&h, body)
+	f()
 	cancel := c.cancel
 	conn.mu.Unlock()
-	conn.unanswered.Add(-1)
 	if cancel != nil {
 		cancel(errAnswered)
 	}
-	if errors.Is(err, ErrOverloaded) {
-		conn.close(fmt.Errorf("answers are not being read: %w", err))
+}
+
+// late returns an answer that waits for room.
+func (c *Call) late(kind frameType, code uint16, body []byte) lateFrame {
+	return func() lateFrame {
+		h := makeHeader(kind, c.id, code, 0, body)
+		c.conn.mu.Lock()
+		err := c.conn.appendLocked(&h, body)
+		c.conn.mu.Unlock()
+		if errors.Is(err, ErrOverloaded) {
+			return c.late(kind, code, body)
+		}
+		c.conn.unanswered.Add(-1)
+		return nil
 	}
 }

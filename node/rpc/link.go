@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,11 +56,14 @@ type link struct {
 	cause   error // why closed
 	conn    net.Conn
 	open    bool          // the handshake is over: frames may be written
-	gather  sync.Cond     // flush waits here for pending
+	gather  sync.Cond     // flush waits here for pending or late
 	room    chan struct{} // holds a token after a flush; the server's reader waits here for pending to shrink
 	pending []byte
 	spare   []byte // the other buffer, while it is not being written
 	writing int    // bytes in the Write that is under way, 0 if none
+	// late are a server's answers that found no room in pending, in order. Each appends its frame when it is called, without
+	// mu, and returns what is to be called later instead if it found no room again.
+	late []lateFrame
 	// appended is the stream position behind pending; handed is the position up to which bytes were given to the
 	// kernel, whatever came of it. A frame that starts at or behind handed was certainly not sent.
 	appended, handed int64
@@ -68,6 +72,8 @@ type link struct {
 	alarm time.Duration
 	rearm chan struct{}
 }
+
+type lateFrame func() lateFrame
 
 func (l *link) init(host node.Host, config Config, stop func()) {
 	l.host, l.config, l.base, l.stop = host, config, host.Clock.Now(), stop
@@ -157,13 +163,47 @@ func (l *link) appendLocked(h *header, body ...[]byte) error {
 	return nil
 }
 
+// crowdedLocked reports whether half of MaxPendingBytes waits to be written, or frames wait even for that.
+func (l *link) crowdedLocked() bool {
+	return len(l.late) > 0 || len(l.pending)+l.writing >= l.config.MaxPendingBytes/2
+}
+
+// appendLater keeps a frame for when there is room. It is dropped if the link closes before.
+func (l *link) appendLater(f lateFrame) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.late = append(l.late, f)
+		l.gather.Signal()
+	}
+}
+
+// admitLateLocked moves late frames to pending while less than half of MaxPendingBytes is there. It lets go of mu meanwhile.
+// Only flush calls it.
+func (l *link) admitLateLocked() {
+	for len(l.late) > 0 && !l.closed && len(l.pending) < l.config.MaxPendingBytes/2 {
+		f := l.late[0]
+		l.late[0] = nil
+		l.late = l.late[1:]
+		l.mu.Unlock()
+		again := f()
+		l.mu.Lock()
+		if again != nil {
+			l.late = slices.Insert(l.late, 0, again)
+			return // others were faster, so there is something to write
+		}
+	}
+}
+
 // flush writes pending to the connection until the link closes.
 func (l *link) flush(context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for len(l.pending) == 0 && !l.closed {
+		l.admitLateLocked()
+		if len(l.pending) == 0 && !l.closed {
 			l.gather.Wait()
+			continue
 		}
 		if len(l.pending) < smallBatchBytes && !l.closed {
 			l.mu.Unlock()
@@ -195,11 +235,11 @@ func (l *link) flush(context.Context) {
 	}
 }
 
-// waitForRoom blocks until less than half of MaxPendingBytes waits to be written, or the link is closed.
+// waitForRoom blocks while the link is crowded and open.
 func (l *link) waitForRoom() {
 	for {
 		l.mu.Lock()
-		full := len(l.pending)+l.writing >= l.config.MaxPendingBytes/2
+		full := l.crowdedLocked()
 		l.mu.Unlock()
 		if !full {
 			return

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -275,6 +276,50 @@ func TestWriteStall(t *testing.T) {
 		require.ErrorIs(t, err, ErrUnknown)
 		require.ErrorIs(t, err, errWriteStall)
 		require.InDelta(t, 31, time.Since(start).Seconds(), 1)
+	})
+}
+
+// TestAnswersThatWaitForRoom has a peer that reads late: an answer for which there is no room is not made before there is,
+// and not at all when its caller has stopped waiting.
+func TestAnswersThatWaitForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := DefaultConfig()
+		config.MaxFrameBytes, config.MaxPendingBytes = 1<<20, 2<<20
+		l := newPipeListener()
+		p := newPair(t, &pipes{l.dial}, l, config)
+		conn, err := l.dial(context.Background(), "")
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = conn.Write(hello())
+		require.NoError(t, err)
+		require.NoError(t, readHello(conn))
+		size := config.MaxFrameBytes - headerBytes
+		made := make([]bool, 4)
+		var calls []*Call
+		for id, waitsMS := range []uint32{0, 0, 1000, 0} {
+			_, err = conn.Write(frameBytes(frameRequest, uint64(id), uint16(methodHold), waitsMS, nil))
+			require.NoError(t, err)
+			calls = append(calls, <-p.held)
+		}
+		for id, call := range calls {
+			call.ReplyWhenRoom(func() []byte {
+				made[id] = true
+				return make([]byte, size)
+			})
+			synctest.Wait() // the first fills half of the room, in a Write that waits for the peer
+		}
+		require.Equal(t, []bool{true, false, false, false}, made)
+		time.Sleep(1500 * time.Millisecond)
+		r := bufio.NewReaderSize(conn, readBufferBytes)
+		for _, id := range []uint64{0, 1, 3} {
+			f, err := readFrame(r, config.MaxFrameBytes)
+			for ; err == nil && f.kind == framePing; f, err = readFrame(r, config.MaxFrameBytes) {
+			}
+			require.NoError(t, err)
+			require.Equal(t, id, f.id)
+			require.Len(t, f.body, size)
+		}
+		require.Equal(t, []bool{true, true, false, true}, made)
 	})
 }
 
