@@ -206,3 +206,40 @@ func TestGuardedDeletionInTheQueryProtocol(t *testing.T) {
 	s.did(path, "SetQueueAttributes", "Attribute.Name", "ChasquiDeletionProtection", "Attribute.Value", "false")
 	require.Nil(t, s.did(path, "DeleteQueue"))
 }
+
+// TestAPartitionThatNobodyUsesIsNotDroppedAfterTheRestoration lets a queue lie idle, once it is restored, until the time to restore
+// it is over.
+func TestAPartitionThatNobodyUsesIsNotDroppedAfterTheRestoration(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		w := newWorld(t)
+		s := w.frontend(t)
+		url := s.create("q", "ChasquiPartitions", "3")
+		for _, body := range []string{"a", "b", "c", "d", "e", "f"} {
+			s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": body})
+		}
+		s.ok("DeleteQueue", document{"QueueUrl": url})
+		w.restore(t, "q")
+		record, ok := w.catalog.Queue(testAccount, "q")
+		require.True(t, ok)
+		if told {
+			require.NoError(t, s.ReopenQueue(t.Context(), record))
+		}
+		later := w.nowMs() + 2*time.Hour.Milliseconds() + 1 // the world's deletions can be undone for an hour
+		var codes []queue.Code
+		for partition, slot := range record.Slots {
+			id := queue.PartitionID{Queue: record.ID, Partition: uint16(partition)}
+			result := w.slots[slot].Apply(later, [][]byte{(&queue.Command{Partition: id, Kind: queue.KindExpire}).Encode()})[0].(*queue.Result)
+			codes = append(codes, result.Code)
+		}
+		if !told {
+			require.Equal(t, []queue.Code{queue.QueueDropped, queue.QueueDropped, queue.QueueDropped}, codes, "or this test shows nothing")
+			continue
+		}
+		require.Equal(t, []queue.Code{queue.OK, queue.OK, queue.OK}, codes)
+		var got []string
+		for range 10 {
+			got = append(got, bodies(s.receive(url, "MaxNumberOfMessages", 10))...)
+		}
+		require.ElementsMatch(t, []string{"a", "b", "c", "d", "e", "f"}, got)
+	}
+}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Two queues that nobody sends to, and operators who create, change, read and delete them: valid histories of metadata.
+// Queues that nobody sends to, and operators who create, change, read, delete and restore them: valid histories of metadata.
 
-// The queues of the operators. Only the first is ever deleted.
+// The queues of the operators. The first is deleted and made anew, and a third one, archive, is deleted and restored.
 const (
 	mortal = "ledger"
 	steady = "notes"
@@ -16,8 +16,10 @@ const (
 
 // refRecord is a queue's record in the reference catalog, which does everything at once.
 type refRecord struct {
-	there  bool
-	values map[string]string
+	there, deleted bool
+	values         map[string]string
+	// restorable says that it is restored, and not made anew, when it was deleted.
+	restorable bool
 }
 
 const (
@@ -37,8 +39,10 @@ func (w *refWorld) operate(name, queue string, record *refRecord) {
 		op.Kind, op.Attributes = CreateQueue, map[string]string{hidden: "30"}
 	case choice < 15:
 		op.Kind, op.Attributes = CreateQueue, map[string]string{hidden: "31"}
-	case choice < 22 && queue == mortal:
+	case choice < 22 && queue != steady:
 		op.Kind = DeleteQueue
+	case choice < 35 && queue == archive:
+		op.Kind = RestoreQueue
 	case choice < 55:
 		op.Kind, op.Attributes = SetAttributes, map[string]string{period: fmt.Sprint(500_000 + w.bodies)}
 	}
@@ -52,6 +56,14 @@ func (w *refWorld) operate(name, queue string, record *refRecord) {
 
 func (r *refRecord) do(op *Operation) (outcome Outcome, code string, values map[string]string) {
 	switch {
+	case op.Kind == RestoreQueue && r.there:
+		return Failed, NameTaken, nil
+	case op.Kind == RestoreQueue && !r.deleted:
+		return Failed, "NotRestorable", nil
+	case op.Kind == RestoreQueue:
+		r.there = true
+	case op.Kind == CreateQueue && r.deleted && !r.there:
+		return Failed, "QueueDeletedRecently", nil
 	case op.Kind == CreateQueue && !r.there:
 		r.there, r.values = true, map[string]string{period: "345600"}
 		maps.Copy(r.values, op.Attributes)
@@ -61,7 +73,7 @@ func (r *refRecord) do(op *Operation) (outcome Outcome, code string, values map[
 	case !r.there:
 		return Failed, "QueueDoesNotExist", nil
 	case op.Kind == DeleteQueue:
-		r.there = false
+		r.there, r.deleted = false, r.restorable
 	case op.Kind == SetAttributes:
 		maps.Copy(r.values, op.Attributes)
 	case op.Kind == GetAttributes:

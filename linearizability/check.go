@@ -29,6 +29,8 @@ const (
 	MoveTaskState        Rule = "move-task"
 	AtMostOnce           Rule = "at-most-once"
 	EmptyLongPoll        Rule = "empty-long-poll"
+	DeletedServes        Rule = "deleted-serves"
+	RestoredMissing      Rule = "restored-missing"
 	DuplicateSend        Rule = "duplicate-send"
 	HoldOverlap          Rule = "hold-overlap"
 	DeletedReturns       Rule = "deleted-returns"
@@ -51,8 +53,8 @@ func Rules() []Rule {
 func historyRules() []Rule {
 	return []Rule{
 		MalformedHistory, Lost, Invented, Corrupted, Response, HandleReuse, SharedMessageID, PurgedReturns, Delay, ReceiveCount,
-		DeadLetter, MovedAltered, MovedTwice, MovedOrder, MoveRate, MoveTaskState, AtMostOnce, EmptyLongPoll, DuplicateSend, HoldOverlap, DeletedReturns, DuplicateSendFIFO, Deduplication, Sequence,
-		SequenceOrder, FIFOOrder, FIFOHoldOverlap, DeletedReturnsFIFO, ExpiredHandleDeletes,
+		DeadLetter, MovedAltered, MovedTwice, MovedOrder, MoveRate, MoveTaskState, AtMostOnce, EmptyLongPoll, DeletedServes, RestoredMissing,
+		DuplicateSend, HoldOverlap, DeletedReturns, DuplicateSendFIFO, Deduplication, Sequence, SequenceOrder, FIFOOrder, FIFOHoldOverlap, DeletedReturnsFIFO, ExpiredHandleDeletes,
 	}
 }
 
@@ -70,7 +72,7 @@ type Options struct {
 	// StrictStandard holds standard queues to what chasqui promises beyond SQS: duplicate-send, hold-overlap, deleted-returns.
 	StrictStandard bool
 	// StrictMetadata holds what exists and its attributes to what chasqui promises beyond SQS, where changes may take a minute
-	// to be seen: porcupine-metadata.
+	// to be seen: porcupine-metadata, deleted-serves, restored-missing.
 	StrictMetadata bool
 	// Disturbed are the times in which faults may keep a host from knowing that another took over. A long poll that
 	// overlaps one of them may come back empty.
@@ -107,6 +109,9 @@ type Queue struct {
 	Delivery Delivery
 	// Undrained excepts the queue from Options.Drained.
 	Undrained bool
+	// Restored says that whoever deletes the queue has it restored, and that nobody can make another of its name meanwhile: names
+	// are not free soon enough. So its deletion removes no message, and there is one queue of the name in the whole run.
+	Restored bool
 }
 
 // Delivery is how often a queue delivers a message.
@@ -195,6 +200,7 @@ var checks = []func(c *checker, q *queue){
 	(*checker).checkTasks,
 	(*checker).checkOnce,
 	(*checker).checkPolls, // after checkOrder, whose message groups it needs
+	(*checker).checkPresence,
 }
 
 // resolution is that of the service's time stamps: cutting them to whole milliseconds may shorten a timeout by one.

@@ -165,6 +165,10 @@ func (w *refWorld) produce(name string, q *refQueue) {
 func (w *refWorld) send(q *refQueue, entries []Operation, next func(), again int) {
 	known := false
 	apply := func(answer func(func(int, *Operation))) {
+		if q.deleted {
+			answer(func(_ int, op *Operation) { known, op.Outcome, op.Error = true, Failed, codesMissing[0] })
+			return
+		}
 		type sent struct{ id, number string }
 		stored := make([]sent, len(entries))
 		for i := range entries {
@@ -208,6 +212,10 @@ func (w *refWorld) consume(name string, q *refQueue) {
 		deadline := w.now + int64(op.WaitSeconds)*second
 		var look func()
 		look = func() {
+			if q.deleted {
+				answer(func(_ int, op *Operation) { op.Outcome, op.Error = Failed, codesMissing[0] })
+				return
+			}
 			messages := q.receive(w.service(), &op, w.rng)
 			w.applyReceive(q, &op, messages)
 			if len(messages) == 0 && w.now < deadline {
@@ -235,6 +243,10 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 	remove := Operation{Client: name, Kind: Delete, Queue: q.name, Handle: m.Handle, MessageID: m.MessageID}
 	deleteIt := func() {
 		w.request([]Operation{remove}, w.tries(), refPatience, func(answer func(func(int, *Operation))) {
+			if q.deleted {
+				answer(func(_ int, op *Operation) { op.Outcome, op.Error = Failed, codesMissing[0] })
+				return
+			}
 			outcome := q.delete(w.service(), m.Handle)
 			w.applyDelete(q, &m, outcome)
 			answer(func(_ int, op *Operation) { op.Outcome = outcome })
@@ -253,6 +265,10 @@ func (w *refWorld) work(name string, q *refQueue, messages []Message, next func(
 			Client: name, Kind: ChangeVisibility, Queue: q.name, Handle: m.Handle, MessageID: m.MessageID, VisibilitySeconds: w.rng.IntN(3) * 6,
 		}
 		w.request([]Operation{change}, w.tries(), refPatience, func(answer func(func(int, *Operation))) {
+			if q.deleted {
+				answer(func(_ int, op *Operation) { op.Outcome, op.Error = Failed, codesMissing[0] })
+				return
+			}
 			there, _ := q.find(m.Handle)
 			outcome := q.change(w.service(), m.Handle, change.VisibilitySeconds)
 			w.applyChange(q, &m, change.VisibilitySeconds, there != nil, outcome)
@@ -266,7 +282,8 @@ func (w *refWorld) purge(kind Kind, q *refQueue) {
 	w.request([]Operation{{Client: "admin", Kind: kind, Queue: q.name}}, 1, refPatience, func(answer func(func(int, *Operation))) {
 		q.clear(w.service())
 		w.apply(q, "purge", "", "ok", "")
-		if kind == DeleteQueue {
+		if kind == DeleteQueue { // somebody makes it anew at the same moment, and begins with its numbers
+			w.recorder.Begin(Operation{Client: "maker", Kind: CreateQueue, Queue: q.name})
 			q.lastSeq = 0
 		}
 		answer(func(_ int, op *Operation) { op.Outcome = OK })
@@ -398,6 +415,11 @@ func validWorld(seed uint64) (*refWorld, Options) {
 	jobs.deadLetter, jobs.maxReceives = deadJobs, 2
 	fresh("once", 5, 0).once = true
 	fresh("exact", 5, 0).exact = true
+	administered := seed%4 == 2 && seed%7 != 0
+	if administered {
+		fresh(kept, 8, 0)
+		fresh(keptFIFO, 8, 0)
+	}
 	options := Options{
 		ClockBound: time.Duration(w.bound), Drained: true, StrictStandard: true, StrictMetadata: true,
 		Queues: map[string]Queue{
@@ -425,6 +447,13 @@ func validWorld(seed uint64) (*refWorld, Options) {
 			w.after(w.between(0, 10*time.Second), func() { w.consume(name, q) })
 		}
 	}
+	if administered {
+		for _, q := range w.queues[len(w.queues)-2:] {
+			options.Queues[q.name] = Queue{Restored: true}
+			w.after(w.between(time.Second, 4*time.Second), func() { w.administer(q) })
+		}
+		options.Queues[archive] = Queue{Restored: true}
+	}
 	if seed%2 == 1 { // tasks move dead letters to where they came from, and on to another queue
 		options.Queues["dead"] = Queue{MovesTo: []string{"work"}}
 		options.Queues["dead-jobs.fifo"] = Queue{MovesTo: []string{"jobs.fifo"}}
@@ -435,7 +464,7 @@ func validWorld(seed uint64) (*refWorld, Options) {
 	}
 	if seed%4 == 0 {
 		for i, q := range w.queues {
-			if i == 3 && seed%9 == 0 {
+			if i == 3 && seed%9 == 0 || q.name == kept || q.name == keptFIFO {
 				continue // it will be deleted, and what is not there cannot be purged
 			}
 			w.after(w.between(time.Second, 30*time.Second), func() { w.purge(PurgeQueue, q) })
@@ -444,8 +473,12 @@ func validWorld(seed uint64) (*refWorld, Options) {
 	if seed%9 == 0 {
 		w.after(w.between(time.Second, 30*time.Second), func() { w.purge(DeleteQueue, w.queues[3]) })
 	}
-	for _, queue := range []string{mortal, steady} {
-		record := &refRecord{}
+	registers := []string{mortal, steady}
+	if administered {
+		registers = append(registers, archive)
+	}
+	for _, queue := range registers {
+		record := &refRecord{restorable: queue == archive}
 		for n := range 3 {
 			name := fmt.Sprintf("operator %d of %s", n, queue)
 			w.after(w.between(0, time.Second), func() { w.operate(name, queue, record) })

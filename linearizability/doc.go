@@ -43,6 +43,9 @@
 //	delivered twice where that must not be      DeliveredAtMostOnce  at-most-once        -
 //	a poll misses what is there                 both kinds      empty-long-poll          -
 //	old attributes read, two queues of a name   metadata        -                        metadata
+//	a deleted queue is used                     metadata        deleted-serves           metadata (its attributes)
+//	a restored queue cannot be used             metadata        restored-missing         metadata (its attributes)
+//	it lacks messages, holds, IDs, attributes   as if it had never been deleted          as ever
 //
 // # What can be known
 //
@@ -88,6 +91,13 @@
 //     are missing than receives that nobody saw the result of can have taken.
 //   - empty-long-poll: on a queue of one partition, a poll that waited its time and came back empty did not miss a message:
 //     none was definitely visible from the poll's call, or from a second before the end of its wait, until it returned.
+//   - deleted-serves: nothing that is asked of a queue after its deletion was acknowledged, and before anybody called for its
+//     creation or restoration, succeeds (with Options.StrictMetadata: SQS gives itself a minute).
+//   - restored-missing: nobody is told that a queue does not exist after its creation or restoration was acknowledged, and before
+//     anybody called for its deletion (the same).
+//
+// Where deletions are undone (Queue.Restored), all other rules and the models take no notice of them: the queue has the same messages,
+// handles, holds, deduplication IDs and order as if it had only not answered for a while.
 //
 // # Standard queues: at least once
 //
@@ -125,7 +135,8 @@
 //
 //   - porcupine-fifo: the messages of a group (messagemodel.go): sends, deduplication, receives, deletes, changes of visibility, purges.
 //   - porcupine-standard: one message of a standard queue, with Options.StrictStandard.
-//   - porcupine-metadata: whether a queue exists and its attributes are registers (registers.go), with Options.StrictMetadata. SQS says
+//   - porcupine-metadata: whether a queue exists and its attributes are registers (registers.go), and a restored queue has those that
+//     it was deleted with, with Options.StrictMetadata. SQS says
 //     that changes may take a minute to be seen; chasqui's catalog shows them at once.
 //   - undecided-windows: the search in a window is bounded, in steps and not in time, so that the verdict is reproducible. Where it is
 //     given up, the window counts as undecided, never as good; more than a twentieth of them (and more than two) is a failure.
@@ -153,7 +164,7 @@
 //
 // history.go is the form of a history, check.go the way through all rules. index.go gathers what is known of each message,
 // stays.go follows it between queues, lifetime.go turns it into intervals. Then one file per group of rules: content.go, loss.go, deduplication.go, order.go,
-// holds.go, deletes.go, delay.go, count.go, deadletter.go, moves.go, movetasks.go, once.go, polls.go. All of it takes O(n log n) time for n operations.
+// holds.go, deletes.go, delay.go, count.go, deadletter.go, moves.go, movetasks.go, once.go, polls.go, restoration.go. All of it takes O(n log n) time for n operations.
 //
 // judge.go joins the rules and the models. windows.go asks porcupine about a window. messagetracks.go, messagewindows.go and
 // messagesteps.go make windows of messages for the model in messagemodel.go, and registerwindows.go those of metadata for the

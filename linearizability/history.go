@@ -7,6 +7,7 @@ type Kind string
 const (
 	CreateQueue      Kind = "create-queue"
 	DeleteQueue      Kind = "delete-queue"
+	RestoreQueue     Kind = "restore-queue" // of an administrator: the deleted queue of the name is back
 	PurgeQueue       Kind = "purge-queue"
 	SetAttributes    Kind = "set-attributes"
 	GetAttributes    Kind = "get-attributes"

@@ -66,6 +66,10 @@ type queue struct {
 	unseenMost int
 	// tasks are the operations on move tasks, in order of Call.
 	tasks []*Operation
+	// restored says that its deletions remove nothing. life are the operations that make, delete or restore the queue and may have
+	// taken effect, and served all that were answered, or told that there is no such queue. Both in order of Call.
+	restored     bool
+	life, served []*Operation
 }
 
 // message is all that is known of one message.
@@ -156,7 +160,7 @@ func (c *checker) queueNamed(name string) *queue {
 	if ok {
 		q.known = true
 		q.exact, q.once = q.fifo || given.Delivery == DeliveredExactlyOnce, given.Delivery == DeliveredAtMostOnce
-		q.partitions = max(1, given.Partitions)
+		q.partitions, q.restored = max(1, given.Partitions), given.Restored
 		q.delayMin, q.delayMax = int64(given.Delay), int64(given.Delay)
 		q.retentionMin = int64(cmp.Or(given.Retention, defaultRetention))
 		q.perGroup, q.perQueue = given.DeduplicatesPerGroup, !given.DeduplicatesPerGroup
@@ -182,6 +186,7 @@ func (q *queue) messageNamed(id, key string) *message {
 
 // addFirst takes in what an operation says by itself.
 func (c *checker) addFirst(q *queue, op *Operation) {
+	q.addPresence(op)
 	switch op.Kind {
 	case CreateQueue, SetAttributes:
 		q.addAttributes(op)
@@ -265,7 +270,7 @@ func (q *queue) addAttributes(op *Operation) {
 }
 
 func (q *queue) addClear(op *Operation) {
-	if !op.possible() {
+	if !op.possible() || q.restored && op.Kind == DeleteQueue {
 		return
 	}
 	q.clears.add(op.reach())

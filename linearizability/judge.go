@@ -105,7 +105,7 @@ func windowsOf(h []Operation, options *Options) []window {
 	}
 	for i := range h { // the queues in the order in which they come up
 		if operations := metadata[h[i].Queue]; operations != nil {
-			windows = append(windows, registerWindows(h[i].Queue, operations)...)
+			windows = append(windows, registerWindows(h[i].Queue, operations, options.Queues[h[i].Queue].Restored)...)
 			delete(metadata, h[i].Queue)
 		}
 	}

@@ -54,6 +54,7 @@ type trackedQueue struct {
 	sends    map[string][]*Operation // that may have taken effect, by body
 	keys     map[string][]*Operation // the same of FIFO queues, by deduplication ID
 	clears   []*Operation            // purges and deletions that may have taken effect
+	restored bool                    // deletions remove nothing
 	delay    int64                   // of FIFO messages, at least
 	keeps    int64                   // the shortest retention
 	unjudged bool                    // its messages come or go by themselves, or it delivers them in a way that the models do not know
@@ -101,6 +102,7 @@ func newTrackedQueue(name string, options *Options) *trackedQueue {
 	}
 	if given, ok := options.Queues[name]; ok {
 		q.delay, q.keeps = int64(given.Delay), int64(cmp.Or(given.Retention, defaultRetention))
+		q.restored = given.Restored
 		q.unjudged = given.DeadLetter != "" || len(given.MovesTo) > 0 || given.Delivery != DeliveredAtLeastOnce
 	}
 	return q
@@ -114,7 +116,9 @@ func (q *trackedQueue) gather(op *Operation) {
 		q.delay = min(q.delay, attributeSeconds(op, "DelaySeconds", 0))
 		q.unjudged = q.unjudged || op.Attributes["RedrivePolicy"] != ""
 	case PurgeQueue, DeleteQueue:
-		q.clears = append(q.clears, op)
+		if op.Kind == PurgeQueue || !q.restored {
+			q.clears = append(q.clears, op)
+		}
 	case Send:
 		q.sends[op.Body] = append(q.sends[op.Body], op)
 		if q.fifo {

@@ -17,8 +17,12 @@ const (
 )
 
 // The mutators of the rules and those of the models: each layer must notice its own without the other's help.
-func ruleMutators() []mutator      { return slices.Concat(mutators, orderMutators, moveMutators) }
-func porcupineMutators() []mutator { return slices.Concat(modelMutators, registerMutators) }
+func ruleMutators() []mutator {
+	return slices.Concat(mutators, orderMutators, moveMutators, restorationMutators)
+}
+func porcupineMutators() []mutator {
+	return slices.Concat(modelMutators, registerMutators, restoringMutators)
+}
 
 // judge is a way to judge a history: one layer, or one that is weaker on purpose.
 type judge func(h []Operation, options Options) Verdict

@@ -44,6 +44,8 @@ type refQueue struct {
 	maxReceives                  int
 	// exact says that sends are deduplicated and outdated handles refused; once, that a receive removes.
 	exact, once bool
+	// deleted says that it is deleted and can be restored.
+	deleted bool
 	// lastMove is the number of the last move, asides are those of the last receive or step.
 	lastMove int
 	asides   []refAside

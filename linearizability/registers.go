@@ -27,7 +27,11 @@ const (
 	unknownYet presence = iota // the window begins in the middle of a run
 	absent
 	present
+	restorable // deleted, with the values that it had
 )
+
+// gone reports whether the queue is known not to be there.
+func (p presence) gone() bool { return p == absent || p == restorable }
 
 // registerStepKind is what a step of a window of metadata does.
 type registerStepKind int
@@ -35,6 +39,7 @@ type registerStepKind int
 const (
 	stepCreate registerStepKind = iota
 	stepDrop
+	stepRestore
 	stepSet
 	stepRead    // present, with these values
 	stepMissing // an answer that the queue is not there
@@ -54,6 +59,8 @@ type registerStep struct {
 type registerModel struct {
 	names []string
 	texts []string
+	// restored says that a deleted queue keeps its values until it is restored, and its name.
+	restored bool
 }
 
 func (m *registerModel) model(spend func() bool) porcupine.Model {
@@ -102,6 +109,8 @@ func (s registerState) changedBy(step *registerStep) bool {
 		return s.presence == absent
 	case stepDrop:
 		return s.presence == present
+	case stepRestore:
+		return s.presence.gone()
 	}
 	for i, value := range step.values {
 		if value != 0 && s.values[i] != 0 && s.values[i] != value {
@@ -121,9 +130,14 @@ func (m *registerModel) certain(s registerState, step *registerStep) (registerSt
 	case stepRead:
 		return s.seen(step)
 	case stepDrop:
-		return registerState{presence: absent}, s.presence != absent
+		if m.restored {
+			return registerState{presence: restorable, values: s.values}, !s.presence.gone()
+		}
+		return registerState{presence: absent}, !s.presence.gone()
+	case stepRestore:
+		return registerState{presence: present, values: s.values}, s.presence != present
 	case stepSet:
-		if s.presence == absent {
+		if s.presence.gone() {
 			return s, false
 		}
 		s.presence = present
@@ -134,12 +148,15 @@ func (m *registerModel) certain(s registerState, step *registerStep) (registerSt
 		}
 		return s, true
 	case stepMissing:
-		if s.presence == present {
+		switch s.presence {
+		case present:
 			return s, false
+		case restorable:
+			return s, true
 		}
 		return registerState{presence: absent}, true
 	case stepDiffers:
-		if s.presence == absent || s.same(step) {
+		if s.presence.gone() || s.same(step) {
 			return s, false
 		}
 		s.presence = present
@@ -150,7 +167,7 @@ func (m *registerModel) certain(s registerState, step *registerStep) (registerSt
 
 // seen is the state in which the queue is there with the step's values, if that can be.
 func (s registerState) seen(step *registerStep) (registerState, bool) {
-	if s.presence == absent {
+	if s.presence.gone() {
 		return s, false
 	}
 	next := s
@@ -185,6 +202,8 @@ func (m *registerModel) describe(s registerState) string {
 		return "no queue"
 	case s.presence == unknownYet:
 		return "not known yet"
+	case s.presence == restorable:
+		return "no queue, but one to restore"
 	}
 	var known []string
 	for i, name := range m.names {
@@ -195,11 +214,15 @@ func (m *registerModel) describe(s registerState) string {
 	return "a queue with " + orNone(known)
 }
 
+// NameTaken is the error of a RestoreQueue that was refused because a queue of the name is there.
+const NameTaken = "NameTaken"
+
 // The error codes that say whether a queue is there, in either protocol of SQS.
 var (
 	codesMissing = []string{"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
 	codesThere   = []string{"PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress"}
 	codesDiffers = []string{"QueueNameExists", "QueueAlreadyExists"}
+	codesTaken   = []string{NameTaken}
 	codesAbsent  = []string{"QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"}
 )
 
@@ -211,9 +234,11 @@ func kindOfStep(op *Operation) (registerStepKind, bool) {
 			return stepDiffers, true
 		case op.Kind == CreateQueue && slices.Contains(codesAbsent, op.Error):
 			return stepMissing, true
+		case op.Kind == RestoreQueue && slices.Contains(codesTaken, op.Error):
+			return stepRead, true
 		case op.Kind == PurgeQueue && slices.Contains(codesThere, op.Error):
 			return stepRead, true
-		case isMetadata(op.Kind) && op.Kind != CreateQueue && slices.Contains(codesMissing, op.Error):
+		case isMetadata(op.Kind) && op.Kind != CreateQueue && op.Kind != RestoreQueue && slices.Contains(codesMissing, op.Error):
 			return stepMissing, true
 		}
 		return 0, false
@@ -223,6 +248,8 @@ func kindOfStep(op *Operation) (registerStepKind, bool) {
 		return stepCreate, true
 	case DeleteQueue:
 		return stepDrop, true
+	case RestoreQueue:
+		return stepRestore, true
 	case SetAttributes:
 		return stepSet, true
 	case GetAttributes, PurgeQueue:
@@ -233,7 +260,7 @@ func kindOfStep(op *Operation) (registerStepKind, bool) {
 
 func isMetadata(kind Kind) bool {
 	switch kind {
-	case CreateQueue, DeleteQueue, SetAttributes, GetAttributes, PurgeQueue:
+	case CreateQueue, DeleteQueue, RestoreQueue, SetAttributes, GetAttributes, PurgeQueue:
 		return true
 	}
 	return false

@@ -8,9 +8,9 @@ import (
 
 // Windows of metadata: the operations on one queue as a whole, cut where none is under way.
 
-// registerWindows returns the windows of one queue's metadata operations, which are in order of Call.
-func registerWindows(name string, operations []*Operation) []window {
-	b := &registerBuilder{registerModel: registerModel{names: followed(operations), texts: []string{"not known"}}, operations: operations, numbers: map[string]int{}}
+// registerWindows returns the windows of one queue's metadata operations, which are in order of Call. restored is Queue.Restored.
+func registerWindows(name string, operations []*Operation, restored bool) []window {
+	b := &registerBuilder{registerModel: registerModel{names: followed(operations), texts: []string{"not known"}, restored: restored}, operations: operations, numbers: map[string]int{}}
 	b.findReads()
 	var steps []entry
 	for _, op := range operations {

@@ -39,7 +39,7 @@ func (c *Client) Delete(ctx context.Context, request DeleteRequest) (*catalog.Qu
 }
 
 // RestoreQueue brings a deleted queue back and returns its record: the one that was deleted last, or the one with
-// queueID if that is not 0. Its partitions need not be told. Errors: ErrNotRestorable, ErrNameTaken, ErrLimitReached,
+// queueID if that is not 0. The caller then tells its partitions. Errors: ErrNotRestorable, ErrNameTaken, ErrLimitReached,
 // ErrInvalidRequest, ErrUnavailable, ErrUnknownOutcome.
 func (c *Client) RestoreQueue(ctx context.Context, account, name string, queueID uint64) (*catalog.Queue, error) {
 	return c.change(ctx, "restore", &catalog.Command{

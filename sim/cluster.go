@@ -65,6 +65,11 @@ func (r *run) buildWorld() {
 		spec := world.HostSpec{Name: plan.name, IP: plan.ip, Zone: plan.zone}
 		spec.Output = func(_ *world.Host, _ int32, p []byte) { r.output(m, p) }
 		spec.Ended = func(_ *world.Host, end world.End) { r.ended(m, end) }
+		if plan.role == roleConsole {
+			c := &console{run: r, member: m}
+			spec.Output, spec.Ended = c.output, c.ended
+			r.consoles = append(r.consoles, c)
+		}
 		if plan.role == roleFrontend {
 			spec.Greeted = func(_, from *world.Host, address string, bytes []byte) {
 				if address == plan.http() {
@@ -83,7 +88,7 @@ func (r *run) buildWorld() {
 
 // bootSoon starts a host's program after d, unless it is held off, runs, or is about to start.
 func (r *run) bootSoon(m *member, d time.Duration) {
-	if m.plan.role == roleClient || m.held > 0 || m.booting != nil || m.host.Running() || r.over {
+	if !m.plan.serves() || m.held > 0 || m.booting != nil || m.host.Running() || r.over {
 		return
 	}
 	m.booting = r.world.After(d, func() {
@@ -228,11 +233,11 @@ func (r *run) ofZone(zone int) []*member {
 	return all
 }
 
-// servers are the hosts that are not clients.
+// servers are the hosts that the cluster consists of.
 func (r *run) servers() []*member {
 	var all []*member
 	for _, m := range r.members {
-		if m.plan.role != roleClient {
+		if m.plan.serves() {
 			all = append(all, m)
 		}
 	}

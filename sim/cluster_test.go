@@ -53,6 +53,18 @@ func TestOnlyEndsWithAReasonAreExcused(t *testing.T) {
 	}
 }
 
+// TestACommandMayFailButNotPanic says which ends of an administrator's command are violations.
+func TestACommandMayFailButNotPanic(t *testing.T) {
+	for code, violates := range map[uint32]bool{exitStopped: false, exitError: false, exitPanic: true, exitFailed: true} {
+		s := SteadyScenario()
+		s.Topology.Consoles = 1
+		r := &run{scenario: s, result: &Result{Scenario: s}, happened: map[FaultKind]int{}}
+		r.buildWorld()
+		r.consoles[0].ended(r.consoles[0].member.host, world.End{Code: code})
+		require.Equal(t, violates, len(r.result.Violations) == 1, "code %d", code)
+	}
+}
+
 // TestJournalsAreExcusedOnlyIfTheirBytesMayBeWrong says which faults keep a journal from being verified.
 func TestJournalsAreExcusedOnlyIfTheirBytesMayBeWrong(t *testing.T) {
 	for kind, damages := range map[FaultKind]bool{

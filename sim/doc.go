@@ -8,7 +8,8 @@
 // and returns a [Result] with the verdict, the history, the story and the hash.
 //
 // Reading order: scenario.go (what a run is), topology.go (hosts and their command lines), faults.go and faultkinds.go
-// (what breaks), run.go (a run from beginning to end), cluster.go (who restarts what), observe.go (what the hosts' logs
-// tell), invariants.go (what must hold all along). Below are sim/world (time, network, hosts), sim/disk (disks that
-// fail), sim/wasi (the hypervisor), sim/workload (the clients), sim/bugs (deliberate bugs that must be found).
+// (what breaks), run.go (a run from beginning to end), cluster.go (who restarts what), console.go (what administrators
+// type), observe.go (what the hosts' logs tell), invariants.go (what must hold all along). Below are sim/world (time,
+// network, hosts), sim/disk (disks that fail), sim/wasi (the hypervisor), sim/workload (the clients), sim/bugs
+// (deliberate bugs that must be found).
 package sim

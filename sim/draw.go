@@ -52,6 +52,9 @@ func Draw(seed uint64) *Scenario {
 	s.Yields = d.random.Float64() < yieldsChance
 	s.FaultyPhase = d.between(faultyMin, faultyMax).Round(time.Millisecond)
 	d.faults()
+	if workload.DrawAdministrators(&s.Workload, world.Stream(seed, "draw/administrators")) {
+		s.Topology.Consoles, s.Topology.CooldownSeconds = len(s.Workload.Administrators), 0
+	}
 	return s
 }
 

@@ -111,6 +111,30 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	require.NotEqual(t, first.Hash, third.Hash)
 }
 
+// TestRestoredQueues runs the scenario in which queues are deleted and restored all the time, twice.
+func TestRestoredQueues(t *testing.T) {
+	program := product(t)
+	s, err := Named("restored-queue")
+	require.NoError(t, err)
+	first, err := Run(s, program, Options{Record: true})
+	require.NoError(t, err)
+	require.Empty(t, first.Violations)
+	outcomes := map[string]int{}
+	for _, op := range first.History {
+		if op.Kind == linearizability.RestoreQueue {
+			outcomes[string(op.Outcome)+op.Error]++
+		}
+	}
+	require.Greater(t, outcomes[string(linearizability.OK)], 10, "%v", outcomes)
+	require.Positive(t, outcomes[string(linearizability.Failed)+linearizability.NameTaken], "%v", outcomes)
+	for _, rule := range []linearizability.Rule{linearizability.DeletedServes, linearizability.RestoredMissing, linearizability.PorcupineMetadata} {
+		require.True(t, slices.ContainsFunc(first.Checked, func(c RuleCount) bool { return c.Rule == string(rule) && c.Number > 0 }), "%s judged nothing", rule)
+	}
+	second, err := Run(s, program, Options{Expect: first.Records})
+	require.NoError(t, err)
+	require.Nil(t, second.Difference)
+}
+
 func TestNondeterminismIsCaught(t *testing.T) {
 	program := product(t)
 	s := SteadyScenario()

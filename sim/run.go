@@ -49,6 +49,7 @@ type run struct {
 	options  Options
 	world    *world.World
 	members  []*member
+	consoles []*console
 	random   *rand.Rand // of faults
 	recorder *linearizability.Recorder
 	work     *workload.Run
@@ -171,7 +172,8 @@ func (r *run) startAll() error {
 	var err error
 	r.work, err = workload.Start(workload.Options{
 		Env: func(host int) workload.Env { return clients[host] }, Hosts: len(clients), Endpoint: endpoint,
-		Plan: r.scenario.Workload, Recorder: r.recorder,
+		Console: func(administrator int) workload.Console { return r.consoles[administrator] },
+		Plan:    r.scenario.Workload, Recorder: r.recorder,
 	})
 	if err != nil {
 		return fmt.Errorf("start the workload: %w", err)
@@ -253,6 +255,7 @@ func (r *run) heal() {
 	}
 	r.moment(nil, "phase", "the faults end; what stays: "+orNone(staying))
 	r.liftAll()
+	r.work.KeepQueues()
 	r.healed = true
 	for _, m := range r.members {
 		if r.scenario.Failpoints[m.plan.name] != "" {

@@ -43,8 +43,10 @@ type Topology struct {
 	Metadata  int `json:"metadata"`
 	Backends  int `json:"backends"`
 	Clients   int `json:"clients"`
-	Zones     int `json:"zones"`
-	Slots     int `json:"slots"`
+	// Consoles are the machines of administrators, one for each of the workload's.
+	Consoles int `json:"consoles,omitempty"`
+	Zones    int `json:"zones"`
+	Slots    int `json:"slots"`
 	// SegmentBytes is the size of journal segments.
 	SegmentBytes int64 `json:"segment_bytes"`
 	// SnapshotEntries is the log behind the newest snapshot after which the next one is taken, and TrailingBytes what is
@@ -80,7 +82,7 @@ func (s *Scenario) Validate() error {
 	}{
 		{"topology.balancers", s.Topology.Balancers, 1, 2}, {"topology.frontends", s.Topology.Frontends, 1, 16},
 		{"topology.metadata", s.Topology.Metadata, 1, 7}, {"topology.backends", s.Topology.Backends, 1, 16},
-		{"topology.clients", s.Topology.Clients, 1, 16}, {"topology.zones", s.Topology.Zones, 1, 8},
+		{"topology.clients", s.Topology.Clients, 1, 16}, {"topology.consoles", s.Topology.Consoles, len(s.Workload.Administrators), 16}, {"topology.zones", s.Topology.Zones, 1, 8},
 		{"topology.slots", s.Topology.Slots, 1, 64}, {"topology.snapshot_entries", s.Topology.SnapshotEntries, 0, 1 << 20},
 		{"topology.trailing_bytes", int(s.Topology.TrailingBytes), 0, 1 << 30},
 		{"topology.cooldown_seconds", s.Topology.CooldownSeconds, 0, 60},
@@ -88,6 +90,10 @@ func (s *Scenario) Validate() error {
 		if field.value < field.min || field.value > field.max {
 			return fmt.Errorf("scenario: %s is %d: %d to %d are possible", field.name, field.value, field.min, field.max)
 		}
+	}
+	if len(s.Workload.Administrators) > 0 && s.Topology.CooldownSeconds > 0 {
+		return fmt.Errorf("scenario: topology.cooldown_seconds is %d: with administrators it must be 0, or somebody might use the name of a queue that is to be restored",
+			s.Topology.CooldownSeconds)
 	}
 	if s.FaultyPhase <= 0 || s.FaultyPhase > phaseMax || s.Recovery <= 0 || s.Recovery > phaseMax {
 		return fmt.Errorf("scenario: phases of %v and %v: up to %v each are possible", s.FaultyPhase, s.Recovery, phaseMax)

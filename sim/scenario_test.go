@@ -10,11 +10,12 @@ import (
 
 	"chasqui/linearizability"
 	"chasqui/sim/bugs"
+	"chasqui/sim/workload"
 )
 
 func TestDrawnScenariosAreValidAndVaried(t *testing.T) {
 	kinds := map[FaultKind]int{}
-	quiet, staying, failpoints := 0, 0, 0
+	quiet, staying, failpoints, administered := 0, 0, 0, 0
 	for seed := uint64(1); seed <= 400; seed++ {
 		s := Draw(seed)
 		require.NoError(t, s.Validate(), "seed %d", seed)
@@ -24,6 +25,9 @@ func TestDrawnScenariosAreValidAndVaried(t *testing.T) {
 		}
 		if len(s.Failpoints) > 0 {
 			failpoints++
+		}
+		if len(s.Workload.Administrators) > 0 {
+			administered++
 		}
 		for _, f := range s.Faults {
 			kinds[f.Kind]++
@@ -35,6 +39,7 @@ func TestDrawnScenariosAreValidAndVaried(t *testing.T) {
 	require.Greater(t, quiet, 15)
 	require.Greater(t, staying, 50)
 	require.Greater(t, failpoints, 30)
+	require.Greater(t, administered, 80)
 	for _, sort := range FaultKinds() {
 		if sort.Kind == OldDisk || sort.Kind == LyingDisk || sort.Kind == StaleRead {
 			require.Zero(t, kinds[sort.Kind], "%s is beyond the model", sort.Kind)
@@ -91,8 +96,15 @@ func TestAScenarioSurvivesItsFile(t *testing.T) {
 
 func TestBadScenariosAreRefused(t *testing.T) {
 	for name, change := range map[string]func(s *Scenario){
-		"topology.backends is 0":              func(s *Scenario) { s.Topology.Backends = 0 },
-		"topology.zones is 99":                func(s *Scenario) { s.Topology.Zones = 99 },
+		"topology.backends is 0": func(s *Scenario) { s.Topology.Backends = 0 },
+		"topology.zones is 99":   func(s *Scenario) { s.Topology.Zones = 99 },
+		"topology.consoles is 0: 1 to 16": func(s *Scenario) {
+			s.Workload.Administrators = []workload.Administrator{{Queue: "orders", EveryMs: 1, AwayMs: 1}}
+		},
+		"cooldown_seconds is 1": func(s *Scenario) {
+			s.Workload.Administrators = []workload.Administrator{{Queue: "orders", EveryMs: 1, AwayMs: 1}}
+			s.Topology.Consoles, s.Topology.CooldownSeconds = 1, 1
+		},
 		"phases of 0s":                        func(s *Scenario) { s.FaultyPhase = 0 },
 		`no fault called "flood"`:             func(s *Scenario) { s.Faults = []Fault{{Kind: "flood"}} },
 		"cut needs hosts":                     func(s *Scenario) { s.Faults = []Fault{{Kind: Cut}} },

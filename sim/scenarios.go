@@ -16,6 +16,7 @@ type NamedScenario struct {
 	yields     bool
 	// snapshotEntries is Topology.SnapshotEntries.
 	snapshotEntries int
+	administrators  []workload.Administrator
 }
 
 // namedScenarios are in order of their names.
@@ -81,6 +82,20 @@ var namedScenarios = []NamedScenario{
 		faults: voters(),
 	},
 	{
+		Name: "restored-queue", Says: "administrators delete queues that are in use and restore them, while leaders lose power and the catalog's is killed: the queues are as they were",
+		faults: []Fault{
+			{At: 8 * time.Second, For: 3 * time.Second, Kind: Power, On: []string{leaderPrefix + slotGroup(0)}},
+			{At: 12 * time.Second, Kind: Kill, On: []string{leaderPrefix + metadataGroup}},
+			{At: 15 * time.Second, For: 3 * time.Second, Kind: Power, On: []string{leaderPrefix + slotGroup(1)}},
+			{At: 19 * time.Second, For: 4 * time.Second, Kind: Cut, On: []string{"console-2"}},
+		},
+		snapshotEntries: 40,
+		administrators: []workload.Administrator{
+			{Queue: "orders", EveryMs: 1000, Delete: 0.8, AwayMs: 700, Again: 0.3},
+			{Queue: "payments.fifo", EveryMs: 1500, Delete: 0.8, AwayMs: 1000, Again: 0.3, Impatient: 0.3},
+		},
+	},
+	{
 		Name: "rotten-and-away", Says: "a host was away; when it is back, another has rotten bytes in its journal and is restarted, and the third cannot be reached: nobody may forget what two of three had acknowledged",
 		faults: away(
 			Fault{At: 14800 * time.Millisecond, Kind: BitRot, On: []string{"backend-2"}},
@@ -126,6 +141,8 @@ func Named(name string) (*Scenario, error) {
 	s := SteadyScenario()
 	s.Name, s.Faults, s.Yields = name, slices.Clone(namedScenarios[i].faults), namedScenarios[i].yields
 	s.Topology.SnapshotEntries = namedScenarios[i].snapshotEntries
+	s.Workload.Administrators = slices.Clone(namedScenarios[i].administrators)
+	s.Topology.Consoles = len(s.Workload.Administrators)
 	for _, f := range s.Faults {
 		s.FaultyPhase = max(s.FaultyPhase, f.At+f.For+time.Second)
 	}

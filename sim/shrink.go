@@ -74,6 +74,8 @@ func (k *shrinker) keep(change func(s *Scenario)) (bool, error) {
 	smaller.Workload.Producers = slices.Clone(smaller.Workload.Producers)
 	smaller.Workload.Consumers = slices.Clone(smaller.Workload.Consumers)
 	smaller.Workload.Keepers = slices.Clone(smaller.Workload.Keepers)
+	smaller.Workload.Movers = slices.Clone(smaller.Workload.Movers)
+	smaller.Workload.Administrators = slices.Clone(smaller.Workload.Administrators)
 	change(&smaller)
 	if smaller.Validate() != nil || smaller.Workload.Validate() != nil {
 		return false, nil
@@ -186,6 +188,7 @@ func (k *shrinker) workload() error {
 			w.Consumers = slices.DeleteFunc(w.Consumers, func(c workload.Consumer) bool { return c.Queue == name })
 			w.Keepers = slices.DeleteFunc(w.Keepers, func(k workload.Keeper) bool { return k.Queue == name })
 			w.Movers = slices.DeleteFunc(w.Movers, func(m workload.Mover) bool { return m.Queue == name || m.Target == name })
+			w.Administrators = slices.DeleteFunc(w.Administrators, func(a workload.Administrator) bool { return a.Queue == name })
 			for j := range w.Queues {
 				if q := &w.Queues[j]; q.DeadLetter == name {
 					q.DeadLetter, q.MaxReceives = "", 0
@@ -206,6 +209,11 @@ func (k *shrinker) workload() error {
 	}
 	for i := len(k.best.Scenario.Workload.Movers) - 1; i >= 0; i-- {
 		if _, err := k.keep(func(s *Scenario) { s.Workload.Movers = slices.Delete(s.Workload.Movers, i, i+1) }); err != nil {
+			return err
+		}
+	}
+	for i := len(k.best.Scenario.Workload.Administrators) - 1; i >= 0; i-- {
+		if _, err := k.keep(func(s *Scenario) { s.Workload.Administrators = slices.Delete(s.Workload.Administrators, i, i+1) }); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ const (
 	roleMetadata = "metadata"
 	roleBackend  = "backend"
 	roleClient   = "client"
+	roleConsole  = "console"
 )
 
 // vip is the floating address that clients connect to, and endpoint the name they know.
@@ -29,6 +30,9 @@ type hostPlan struct {
 	zone           int
 }
 
+// serves tells whether the host is part of the cluster.
+func (p hostPlan) serves() bool { return p.role != roleClient && p.role != roleConsole }
+
 func (p hostPlan) rpc() string { return fmt.Sprintf("%s:%d", p.ip, rpcPort) }
 
 func (p hostPlan) http() string { return fmt.Sprintf("%s:%d", p.ip, frontendPort) }
@@ -41,7 +45,7 @@ func (t *Topology) hosts() []hostPlan {
 		count int
 	}{
 		{roleMetadata, t.Metadata}, {roleBackend, t.Backends}, {roleFrontend, t.Frontends},
-		{roleBalancer, t.Balancers}, {roleClient, t.Clients},
+		{roleBalancer, t.Balancers}, {roleClient, t.Clients}, {roleConsole, t.Consoles},
 	} {
 		for i := range group.count {
 			zone := i % t.Zones

@@ -4,7 +4,7 @@
 //
 // This folder has flags and wiring, no behaviour: flags.go lists the commands, each role has a file of its own that
 // puts its parts together, process.go has what all of them share. Package cluster below it describes what "up" runs.
-// console_real.go lists the commands that use a service; sqsclient.go is how they reach it, queueadmin.go how
+// console_real.go lists the commands that use a service; sqsclient.go is how they reach it, administrator.go how
 // administrators go past it.
 //
 // A flag can also be given as an environment variable (CHASQUI_ and the flag's name in capitals, with underscores) or

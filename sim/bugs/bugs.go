@@ -9,7 +9,8 @@
 // With -trimpath the program does not depend on where workDir is.
 //
 // [All] is the catalogue: storage.go has bugs of the journal and of snapshots, consensus.go those of raft and its
-// shell, messages.go and moves.go those of the queues' state machine, metadata.go those of the catalog, network.go those of the wire
+// shell, messages.go and moves.go those of the queues' state machine, restorations.go those of deleting and restoring queues, metadata.go
+// those of the catalog, network.go those of the wire
 // between hosts, edge.go those of frontends, balancers and clients. An entry with Aid set is no bug but makes others easier
 // to meet.
 package bugs
@@ -85,7 +86,7 @@ func (b *Bug) Part() string {
 
 // All returns the catalogue in order of names. The caller may change the result.
 func All() []Bug {
-	all := slices.Concat(storage(), consensus(), messages(), moves(), metadata(), network(), edge())
+	all := slices.Concat(storage(), consensus(), messages(), moves(), restorations(), metadata(), network(), edge())
 	slices.SortFunc(all, func(a, b Bug) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

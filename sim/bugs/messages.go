@@ -177,6 +177,7 @@ func messages() []Bug {
 				New:  "",
 			}},
 			Rule: "purged-returns",
+			Also: []string{"deleted-serves"},
 		},
 		{
 			Name: "extension-forgotten",

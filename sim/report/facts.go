@@ -42,6 +42,7 @@ type host struct {
 const (
 	roleBalancer = "balancer"
 	roleClient   = "client"
+	roleConsole  = "console"
 )
 
 // note is a moment that has no duration: a line of a log, an operator's deed, a phase of the run.
@@ -130,13 +131,13 @@ func (f *facts) names(hosts []int) string {
 	return strings.Join(all, ", ")
 }
 
-// ofRole returns the hosts with a role; servers are those that are not clients.
+// ofRole returns the hosts with a role; servers are those that the cluster consists of.
 func (f *facts) ofRole(role string) []int {
 	return f.where(func(h host) bool { return h.role == role })
 }
 
 func (f *facts) servers() []int {
-	return f.where(func(h host) bool { return h.role != roleClient })
+	return f.where(func(h host) bool { return h.role != roleClient && h.role != roleConsole })
 }
 
 func (f *facts) where(is func(h host) bool) []int {

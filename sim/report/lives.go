@@ -36,7 +36,7 @@ func (f *facts) findLives() {
 		}
 	}
 	for h := range f.hosts {
-		if numbers[h] == 0 && f.hosts[h].role == roleClient {
+		if role := f.hosts[h].role; numbers[h] == 0 && (role == roleClient || role == roleConsole) {
 			f.lives = append(f.lives, life{host: h, number: 1, to: f.end})
 		}
 	}

@@ -261,14 +261,14 @@ func details(op *linearizability.Operation) string {
 }
 
 // threadParts are the kinds of client threads in the order in which they are started, host by host.
-var threadParts = []string{"producer", "consumer", "keeper"}
+var threadParts = []string{"producer", "consumer", "keeper", "mover", "administrator"}
 
 // threadNumber returns the number of a thread in the order of their starts; false if its name is not one of the
 // workload's.
 func (f *facts) threadNumber(name string) (int, bool) {
 	plan := &f.result.Scenario.Workload
 	first := 0
-	for i, threads := range []int{len(plan.Producers), len(plan.Consumers), len(plan.Keepers)} {
+	for i, threads := range []int{len(plan.Producers), len(plan.Consumers), len(plan.Keepers), len(plan.Movers), len(plan.Administrators)} {
 		if number, ok := strings.CutPrefix(name, threadParts[i]+"-"); ok {
 			n, err := strconv.Atoi(number)
 			return first + n, err == nil && n >= 0 && n < threads
@@ -278,7 +278,7 @@ func (f *facts) threadNumber(name string) (int, bool) {
 	return 0, false
 }
 
-// orderedThreads are the client threads: producers, consumers, keepers, then others in the order of their first operation.
+// orderedThreads are the client threads: those of the workload in its order, then others in the order of their first operation.
 func (f *facts) orderedThreads() []string {
 	names := f.threads()
 	slices.SortStableFunc(names, func(a, b string) int {

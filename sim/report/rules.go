@@ -20,6 +20,8 @@ var ruleWords = map[string]string{
 	"move-task":              "A message move task that was started must go on until it ends, and then never again.",
 	"at-most-once":           "A queue that delivers at most once must not deliver a message twice.",
 	"empty-long-poll":        "A long poll must not come back empty while a message is there to be received.",
+	"deleted-serves":         "What is asked of a queue after its deletion was acknowledged must not succeed until somebody makes or restores it.",
+	"restored-missing":       "Nobody may be told that a queue does not exist after its creation or restoration was acknowledged, until somebody deletes it.",
 	"duplicate-send":         "One request must store one message.",
 	"hold-overlap":           "A message in flight must not be handed out again before its visibility timeout ends.",
 	"deleted-returns":        "A message whose delete was acknowledged must not come back.",

@@ -228,6 +228,7 @@ func (f *facts) tellUnreached(s *span) string {
 // verbs are what operations are called in sentences.
 var verbs = map[linearizability.Kind]string{
 	linearizability.CreateQueue: "creates", linearizability.DeleteQueue: "deletes the queue", linearizability.PurgeQueue: "purges",
+	linearizability.RestoreQueue:  "restores the queue",
 	linearizability.SetAttributes: "sets attributes of", linearizability.GetAttributes: "reads attributes of",
 	linearizability.StartMoveTask: "starts a move task", linearizability.ListMoveTasks: "lists the move tasks", linearizability.CancelMoveTask: "cancels a move task",
 	linearizability.Send: "sends", linearizability.Receive: "receives", linearizability.Delete: "deletes",

@@ -174,6 +174,47 @@ func (d *drawing) mover(q *Queue) {
 	d.plan.Movers = append(d.plan.Movers, m)
 }
 
+// The share of plans with administrators, of those in which two queues have some, and of queues with two of them.
+const (
+	administratorsChance = 0.4
+	secondQueueChance    = 0.3
+	secondChance         = 0.3
+)
+
+// DrawAdministrators gives administrators to one or two queues of a plan whose messages stay where they are, in some of the plans. It
+// returns whether it did. Each needs a console, and names that are not free again for a minute after a deletion.
+func DrawAdministrators(plan *Plan, random *rand.Rand) bool {
+	d := drawing{random: random, plan: *plan}
+	if !d.chance(administratorsChance) {
+		return false
+	}
+	var fit []string
+	for i := range plan.Queues {
+		if plan.stays(&plan.Queues[i]) {
+			fit = append(fit, plan.Queues[i].Name)
+		}
+	}
+	random.Shuffle(len(fit), func(i, j int) { fit[i], fit[j] = fit[j], fit[i] })
+	queues := 1
+	if d.chance(secondQueueChance) {
+		queues = 2
+	}
+	for _, name := range fit[:min(queues, len(fit))] {
+		administrators := 1
+		if d.chance(secondChance) {
+			administrators = 2
+		}
+		for range administrators {
+			d.plan.Administrators = append(d.plan.Administrators, Administrator{
+				Queue: name, EveryMs: 1000 + random.IntN(4000), Delete: percent(0.3 + 0.6*random.Float64()), AwayMs: d.pick(100, 500, 1500, 4000),
+				Again: d.perhaps(0.5, 0.4), Impatient: d.perhaps(0.5, 0.5),
+			})
+		}
+	}
+	*plan = d.plan
+	return len(plan.Administrators) > 0
+}
+
 // keeper adds one of those who look after a queue. Several on one queue race: what one reads, another changes.
 func (d *drawing) keeper(q *Queue) {
 	k := Keeper{Queue: q.Name, EveryMs: 400 + d.random.IntN(3600), Change: d.perhaps(0.8, 0.5)}

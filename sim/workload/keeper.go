@@ -80,6 +80,13 @@ func (k *keeper) replace(t *thread) {
 
 // read reads all attributes.
 func (k *keeper) read(t *thread) {
+	if attributes, r := t.attributes(); r.outcome == linearizability.OK {
+		k.compare(t, attributes[changedAttribute])
+	}
+}
+
+// attributes reads all attributes of the queue.
+func (t *thread) attributes() (map[string]string, reply) {
 	o := t.begin(linearizability.Operation{Kind: linearizability.GetAttributes})
 	var answer attributesAnswer
 	r := t.call("GetQueueAttributes", getAttributesRequest{QueueURL: t.url, AttributeNames: []string{"All"}}, 0, &answer)
@@ -88,9 +95,7 @@ func (k *keeper) read(t *thread) {
 			operation.Values = answer.Attributes
 		}
 	})
-	if r.outcome == linearizability.OK {
-		k.compare(t, answer.Attributes[changedAttribute])
-	}
+	return answer.Attributes, r
 }
 
 // compare looks whether what was read is older than what was acknowledged.

@@ -18,6 +18,8 @@ type Plan struct {
 	Consumers []Consumer `json:"consumers"`
 	Keepers   []Keeper   `json:"keepers,omitempty"`
 	Movers    []Mover    `json:"movers,omitempty"`
+	// Administrators need a console each (Options.Console).
+	Administrators []Administrator `json:"administrators,omitempty"`
 }
 
 // Queue is a queue with the attributes that it is created with.
@@ -171,6 +173,24 @@ type Mover struct {
 	Cancel float64 `json:"cancel,omitempty"`
 }
 
+// Administrator is a thread that deletes a queue while it is in use, and has it restored. No request that makes a queue may be
+// under way then that could make another of the name: it waits for the threads that use the queue, and names must not be free
+// again for a minute after a deletion. The shares are from 0 to 1.
+type Administrator struct {
+	// Queue is not exempt, delivers more than once, and no message moves from or to it.
+	Queue string `json:"queue"`
+	// EveryMs is the mean time between two actions, above 0.
+	EveryMs int `json:"everyMs"`
+	// Delete is the share of actions that delete the queue. The rest looks whether it is there.
+	Delete float64 `json:"delete"`
+	// AwayMs is the mean time between a deletion and the beginning of the restoration, above 0.
+	AwayMs int `json:"awayMs"`
+	// Again is the share of restorations that are repeated at once, and must be refused.
+	Again float64 `json:"again,omitempty"`
+	// Impatient is the share of restorations that are killed if they take long.
+	Impatient float64 `json:"impatient,omitempty"`
+}
+
 // The least and largest bodies, in bytes: room for a token and its checksum, and SQS's limit.
 const (
 	bodyBytesLeast = 20
@@ -222,6 +242,11 @@ func (p *Plan) Validate() error {
 			return fmt.Errorf("mover %d: %w", i, err)
 		}
 	}
+	for i := range p.Administrators {
+		if err := p.Administrators[i].validate(p); err != nil {
+			return fmt.Errorf("administrator %d: %w", i, err)
+		}
+	}
 	return nil
 }
 
@@ -262,6 +287,50 @@ func (m *Mover) validate(p *Plan) error {
 		return fmt.Errorf("moves %d messages a second, must be 0 to 500", m.Rate)
 	}
 	return shares(m.Cancel)
+}
+
+func (a *Administrator) validate(p *Plan) error {
+	switch queue := p.queue(a.Queue); {
+	case queue == nil:
+		return fmt.Errorf("there is no queue %q", a.Queue)
+	case !p.stays(queue):
+		return fmt.Errorf("queue %q is exempt, delivers at most once, or its messages move", a.Queue)
+	case a.EveryMs < 1 || a.AwayMs < 1:
+		return fmt.Errorf("acts every %d ms and restores after %d ms, both must be at least 1", a.EveryMs, a.AwayMs)
+	}
+	return shares(a.Delete, a.Again, a.Impatient)
+}
+
+// stays tells whether every message stays in the queue until a consumer deletes it.
+func (p *Plan) stays(q *Queue) bool {
+	moved := slices.ContainsFunc(p.Movers, func(m Mover) bool { return m.Target == q.Name })
+	return !q.Exempt && !q.once() && q.DeadLetter == "" && len(p.sources(q.Name)) == 0 && !moved
+}
+
+// users returns the queue of every thread.
+func (p *Plan) users() []string {
+	var queues []string
+	for i := range p.Producers {
+		queues = append(queues, p.Producers[i].Queue)
+	}
+	for i := range p.Consumers {
+		queues = append(queues, p.Consumers[i].Queue)
+	}
+	for i := range p.Keepers {
+		queues = append(queues, p.Keepers[i].Queue)
+	}
+	for i := range p.Movers {
+		queues = append(queues, p.Movers[i].Queue)
+	}
+	for i := range p.Administrators {
+		queues = append(queues, p.Administrators[i].Queue)
+	}
+	return queues
+}
+
+// administered tells whether an administrator deletes the queue of that name, and restores it.
+func (p *Plan) administered(name string) bool {
+	return slices.ContainsFunc(p.Administrators, func(a Administrator) bool { return a.Queue == name })
 }
 
 // sources returns the names of the queues whose dead-letter queue a queue is.
@@ -310,7 +379,7 @@ func (p *Plan) Described() map[string]linearizability.Queue {
 	for _, q := range p.Queues {
 		to := linearizability.Queue{
 			Delay: seconds(q.DelaySeconds), Partitions: q.Partitions, DeduplicatesPerGroup: q.DedupPerGroup, Undrained: q.Exempt,
-			DeadLetter: q.DeadLetter, MaxReceives: q.MaxReceives, Delivery: q.Delivery,
+			DeadLetter: q.DeadLetter, MaxReceives: q.MaxReceives, Delivery: q.Delivery, Restored: p.administered(q.Name),
 		}
 		for i := range p.Movers {
 			if p.Movers[i].Queue == q.Name {

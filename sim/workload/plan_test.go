@@ -92,6 +92,13 @@ func TestPlansThatCannotBe(t *testing.T) {
 		"keeper 0: acts every 0 ms, must be at least 1":                func(p *Plan) { p.Keepers[0].EveryMs = 0 },
 		"keeper 0: empties queue q, which is not exempt":               func(p *Plan) { p.Keepers[0].Purge = 0.1 },
 		"keeper 0: shares add up to 1.5, must be at most 1":            func(p *Plan) { p.Queues[0].Exempt = true; p.Keepers[0].Change, p.Keepers[0].Purge = 1, 0.5 },
+		`administrator 0: there is no queue "r"`:                       func(p *Plan) { p.Administrators = []Administrator{{Queue: "r", EveryMs: 1, AwayMs: 1}} },
+		`administrator 0: queue "dead" is exempt, delivers at most`: func(p *Plan) {
+			*p = movingPlan()
+			p.Administrators = []Administrator{{Queue: "dead", EveryMs: 1, AwayMs: 1}}
+		},
+		"administrator 0: acts every 1 ms and restores after 0 ms":     func(p *Plan) { p.Administrators = []Administrator{{Queue: "q", EveryMs: 1}} },
+		"administrator 0: a share is 2, must be 0 to 1":                func(p *Plan) { p.Administrators = []Administrator{{Queue: "q", EveryMs: 1, AwayMs: 1, Again: 2}} },
 		"producer 0: 0 message groups, must be at least 1":             func(p *Plan) { *p = fifoPlan(); p.Producers[0].Groups = 0 },
 		"producer 0: messages of a FIFO queue cannot have a delay of ": func(p *Plan) { *p = fifoPlan(); p.Producers[0].Delay = 0.1 },
 	} {
@@ -136,6 +143,28 @@ func TestDeadLettersMove(t *testing.T) {
 	stats := h.Stats()
 	for _, kind := range []linearizability.Kind{linearizability.StartMoveTask, linearizability.ListMoveTasks, linearizability.CancelMoveTask} {
 		require.Positive(t, stats.Number(kind, linearizability.OK), kind)
+	}
+}
+
+// TestQueuesAreRestored runs plans whose queue is deleted and restored again and again.
+func TestQueuesAreRestored(t *testing.T) {
+	for _, plan := range []Plan{standardPlan(), fifoPlan()} {
+		queue := plan.Queues[0].Name
+		plan.Administrators = []Administrator{
+			{Queue: queue, EveryMs: 1000, Delete: 0.8, AwayMs: 1000, Again: 0.3, Impatient: 0.2}, {Queue: queue, EveryMs: 3000, Delete: 0.5, AwayMs: 100},
+		}
+		require.True(t, plan.Described()[queue].Restored)
+		h := rehearse(t, 1, plan, 0.05)
+		h.settled(t)
+		options := linearizability.Options{Drained: true, StrictStandard: true, StrictMetadata: true, Queues: plan.Described()}
+		verdict := linearizability.Judge(h.notes.operations, options)
+		require.Empty(t, verdict.Violations)
+		require.Greater(t, verdict.Checked[linearizability.DeletedServes], 100)
+		stats := h.Stats()
+		require.Greater(t, stats.Number(linearizability.RestoreQueue, linearizability.OK), 10)
+		require.Positive(t, stats.Number(linearizability.RestoreQueue, linearizability.Failed), "the name was taken")
+		require.Positive(t, stats.Number(linearizability.RestoreQueue, linearizability.Unknown))
+		require.Positive(t, stats.Number(linearizability.Send, linearizability.Failed), "the queue was away")
 	}
 }
 

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,6 +28,8 @@ type Options struct {
 	Hosts int
 	// Endpoint is the name of the cluster's endpoint, looked up by Env and used as Host of the requests.
 	Endpoint string
+	// Console returns the console of the plan's i-th administrator. It may be nil if the plan has none.
+	Console func(administrator int) Console
 	// Plan is what is to be done. It must not be changed while the run goes on.
 	Plan Plan
 	// Recorder takes down the history.
@@ -39,13 +42,17 @@ type Run struct {
 	options  Options
 	recorder Recorder
 
-	mu         sync.Mutex // guards the fields below; nothing blocks while it is held
-	now        phase
-	done       bool // drained, once and for all
-	batches    int
-	producers  int // producers that have not ended
-	movers     int // movers that have not ended
-	threads    int // threads that have not ended
+	mu        sync.Mutex // guards the fields below; nothing blocks while it is held
+	now       phase
+	done      bool // drained, once and for all
+	batches   int
+	producers int // producers that have not ended
+	movers    int // movers that have not ended
+	threads   int // threads that have not ended
+	// creating counts, by queue, the threads that have not yet heard that it is there; kept says that queues are not deleted any more
+	// by administrators.
+	creating   map[string]int
+	kept       bool
 	ledgers    map[string]*ledger
 	origins    map[string][]string // by queue: those that its messages may have been sent to
 	counts     map[Count]int       // with Number 0
@@ -64,7 +71,10 @@ func Start(options Options) (*Run, error) {
 	if err := options.Plan.Validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	r := &Run{options: options, recorder: options.Recorder, ledgers: make(map[string]*ledger), origins: make(map[string][]string), counts: make(map[Count]int)}
+	if len(options.Plan.Administrators) > 0 && options.Console == nil {
+		return nil, errors.New("the plan has administrators, and there are no consoles for them")
+	}
+	r := &Run{options: options, recorder: options.Recorder, ledgers: make(map[string]*ledger), origins: make(map[string][]string), counts: make(map[Count]int), creating: make(map[string]int)}
 	plan := &r.options.Plan
 	for i := range plan.Queues {
 		q := &plan.Queues[i]
@@ -73,7 +83,10 @@ func Start(options Options) (*Run, error) {
 		r.origins[q.Name] = plan.origins(q.Name)
 	}
 	r.producers, r.movers = len(plan.Producers), len(plan.Movers)
-	r.threads = len(plan.Producers) + len(plan.Consumers) + len(plan.Keepers) + len(plan.Movers)
+	r.threads = len(plan.Producers) + len(plan.Consumers) + len(plan.Keepers) + len(plan.Movers) + len(plan.Administrators)
+	for _, queue := range plan.users() {
+		r.creating[queue]++
+	}
 	next := 0
 	start := func(name, queue string, loop func(t *thread)) {
 		r.start(next%options.Hosts, name, plan.queue(queue), loop)
@@ -108,6 +121,13 @@ func Start(options Options) (*Run, error) {
 			m.run(t)
 		})
 	}
+	for i := range plan.Administrators {
+		a := administrator{Administrator: &plan.Administrators[i], console: options.Console(i)}
+		start(fmt.Sprintf("administrator-%d", i), a.Queue, func(t *thread) {
+			t.drains = true
+			a.run(t)
+		})
+	}
 	return r, nil
 }
 
@@ -122,6 +142,7 @@ func (r *Run) start(host int, name string, queue *Queue, loop func(t *thread)) {
 	env := r.options.Env(host)
 	random := env.Random("workload/" + name)
 	t := &thread{run: r, env: env, random: random, name: name, queue: queue, client: newClient(env, random, r.options.Endpoint)}
+	t.mortal = queue.Exempt || r.options.Plan.administered(queue.Name)
 	env.Go(name, func() {
 		defer r.ended(&r.threads)
 		defer t.client.close()
@@ -136,6 +157,28 @@ func (r *Run) StopProducing() {
 	defer r.mu.Unlock()
 	r.now = max(r.now, draining)
 	r.settle()
+}
+
+// KeepQueues ends the deletions by administrators. What is deleted is restored soon.
+func (r *Run) KeepQueues() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = true
+}
+
+// created notes that a thread has heard that its queue is there.
+func (r *Run) created(queue string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.creating[queue]--
+}
+
+// mayDelete tells whether an administrator may delete a queue: messages are produced, and all who use it know that it was made, so
+// that nobody tries to make it once more.
+func (r *Run) mayDelete(queue string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now == producing && !r.kept && r.creating[queue] == 0
 }
 
 // Stop ends the run, drained or not. Threads end after the operation that they are at.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"chasqui/linearizability"
+	"chasqui/metadata"
+	"chasqui/metadata/catalog"
 
 	"github.com/stretchr/testify/require"
 )
@@ -80,7 +82,9 @@ func rehearse(t *testing.T, seed uint64, plan Plan, trouble float64) *rehearsal 
 		return nil
 	}
 	var err error
-	h.Run, err = Start(Options{Env: func(int) Env { return m }, Hosts: 2, Endpoint: "sqs.test", Plan: plan, Recorder: h.notes})
+	h.Run, err = Start(Options{Env: func(int) Env { return m }, Hosts: 2, Endpoint: "sqs.test", Plan: plan, Recorder: h.notes, Console: func(int) Console {
+		return &testConsole{system: h.system, trouble: func() bool { return random.Float64() < trouble }}
+	}})
 	require.NoError(t, err)
 	m.until(40 * time.Second)
 	require.False(t, h.Drained())
@@ -124,6 +128,33 @@ func (h *rehearsal) settled(t *testing.T) {
 			require.False(t, m.DamagedBody)
 		}
 	}
+}
+
+// testConsole carries out the command to restore a queue. When there is trouble its process is killed: too early, too late, or
+// while its request is on the way.
+type testConsole struct {
+	system  *system
+	trouble func() bool
+}
+
+func (c *testConsole) Run(env Env, arguments []string, patience time.Duration) Ending {
+	const latency = 40 * time.Millisecond
+	env.Sleep(latency)
+	if c.trouble() || patience > 0 && patience < latency {
+		return Ending{}
+	}
+	_, err := c.system.change(&catalog.Command{Kind: catalog.KindRestoreQueue, Account: account, Name: arguments[2]})
+	switch {
+	case c.trouble():
+		return Ending{}
+	case errors.Is(err, metadata.ErrNameTaken):
+		return Ending{Exited: true, Code: 1, Said: "queue q " + saysTaken}
+	case err != nil:
+		return Ending{Exited: true, Code: 1, Said: err.Error()}
+	case c.trouble():
+		return Ending{Exited: true, Code: 1, Said: "queue q " + saysRestored}
+	}
+	return Ending{Exited: true}
 }
 
 func TestRunsDrain(t *testing.T) {

@@ -84,6 +84,9 @@ func (s *system) Uint64() uint64 {
 // cooldownMs is how long the name of a deleted queue is refused, and a purge after a purge.
 const cooldownMs = 3000
 
+// restoreMs is how long a deleted queue can be restored.
+const restoreMs = 600_000
+
 func (s *system) change(command *catalog.Command) (*catalog.Queue, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,6 +98,10 @@ func (s *system) change(command *catalog.Command) (*catalog.Queue, error) {
 		return nil, metadata.ErrNoSuchQueue
 	case catalog.DeletedRecently:
 		return nil, metadata.ErrDeletedRecently
+	case catalog.QueueExists:
+		return nil, metadata.ErrNameTaken
+	case catalog.NotRestorable:
+		return nil, metadata.ErrNotRestorable
 	case catalog.PurgeInProgress:
 		return nil, metadata.ErrPurgeInProgress
 	default:
@@ -113,7 +120,8 @@ func (s *system) SetAttributes(_ context.Context, r metadata.SetRequest) (*catal
 }
 
 func (s *system) DeleteQueue(_ context.Context, account, name string) (*catalog.Queue, error) {
-	return s.change(&catalog.Command{Kind: catalog.KindDeleteQueue, Account: account, Name: name})
+	return s.change(&catalog.Command{Kind: catalog.KindDeleteQueue, Account: account, Name: name,
+		Deletion: catalog.Deletion{RestoreMs: restoreMs}})
 }
 
 func (s *system) MarkPurged(_ context.Context, account, name string) (*catalog.Queue, error) {

@@ -10,7 +10,7 @@ import (
 	"chasqui/linearizability"
 )
 
-// thread is one producer, consumer or keeper: it does one thing at a time, on one queue, and records it.
+// thread is one producer, consumer, keeper, mover or administrator: it does one thing at a time, on one queue, and records it.
 type thread struct {
 	run    *Run
 	env    Env
@@ -19,6 +19,8 @@ type thread struct {
 	name   string
 	queue  *Queue
 	url    string // of the queue, from the service
+	// mortal says that the queue may be gone at times: somebody deletes it.
+	mortal bool
 	// drains says that the thread goes on while the queues are drained.
 	drains bool
 }
@@ -68,7 +70,7 @@ func (t *thread) call(action string, request any, wait time.Duration, answer any
 	}
 	r := t.client.call(action, body, wait)
 	t.run.requests(&r)
-	if r.outcome == linearizability.Failed && r.code == noSuchQueue && t.url != "" && !t.queue.Exempt {
+	if r.outcome == linearizability.Failed && r.code == noSuchQueue && t.url != "" && !t.mortal {
 		t.violation("%s was told that the queue does not exist, after its creation was acknowledged", action)
 	}
 	if r.outcome != linearizability.OK || answer == nil {
@@ -90,6 +92,7 @@ func (t *thread) violation(format string, values ...any) {
 func (t *thread) createQueue() bool {
 	for t.working() {
 		if t.createDeadLetter() && t.create() {
+			t.run.created(t.queue.Name)
 			return true
 		}
 		t.env.Sleep(t.jitter(createPause))
