@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chasqui/linearizability"
+	"chasqui/metadata"
 
 	"github.com/stretchr/testify/require"
 )
@@ -144,6 +145,12 @@ func TestDeadLettersMove(t *testing.T) {
 	for _, kind := range []linearizability.Kind{linearizability.StartMoveTask, linearizability.ListMoveTasks, linearizability.CancelMoveTask} {
 		require.Positive(t, stats.Number(kind, linearizability.OK), kind)
 	}
+}
+
+// TestTheWordsOfARefusal: the clients know why a restoration is refused by what the command says. The simulator's scenario
+// restored-queue meets the other sentences.
+func TestTheWordsOfARefusal(t *testing.T) {
+	require.Contains(t, metadata.ErrNotRestorable.Error(), saysNotRestorable)
 }
 
 // TestQueuesAreRestored runs plans whose queue is deleted and restored again and again.
