@@ -30,6 +30,10 @@ var namedScenarios = []NamedScenario{
 		faults: blackouts(),
 	},
 	{
+		Name: "deaf-balancer", Says: "the balancer that stands by is heard by all and hears nobody, for ever: clients must not follow it when it misses its peer",
+		faults: []Fault{{At: 8 * time.Second, Kind: CutOneWay, On: allBut("balancer-2"), And: []string{"balancer-2"}, Stays: true}},
+	},
+	{
 		Name: "drained-frontend", Says: "a frontend is stopped in order, and while it says so all clients connect anew: none of them is sent to it",
 		faults: []Fault{
 			{At: 8 * time.Second, For: 8 * time.Second, Kind: Stop, On: []string{"frontend-1"}},

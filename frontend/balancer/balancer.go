@@ -28,6 +28,8 @@ type Balancer struct {
 	peerState State
 	missed    int       // questions the peer left unanswered since it was last heard
 	freeSince time.Time // when the peer's last change of Holding was heard
+	// frontendAt is when a frontend last answered a check, whatever it said.
+	frontendAt time.Time
 	// contested: the peer was heard to hold the VIP while this balancer does.
 	contested bool
 	// claimError is why the last claim did not succeed, nil after one that did.

@@ -60,6 +60,8 @@ type view struct {
 	condition peerCondition
 	// peer is the last state the peer reported; meaningless unless it answers.
 	peer State
+	// deaf says that the peer is silent and no frontend has answered lately either: most likely it is not they who are away.
+	deaf bool
 	// free is for how long the peer has been answering that it does not hold the VIP.
 	free time.Duration
 	// secondaryWait is Config.SecondaryWait.
@@ -77,7 +79,16 @@ const (
 
 // decide says what to do about the VIP. It is the whole of the agreement between the pair: a claim is only a try,
 // which the operating system refuses while another process listens.
+//
+// Who hears nobody must not hold the VIP: its own announcements may arrive all the same, and clients would follow them to
+// where nothing is heard of them.
 func decide(v view) step {
+	switch {
+	case v.deaf && v.self.Holding:
+		return release
+	case v.deaf:
+		return stay
+	}
 	if v.self.Holding {
 		if v.condition == peerAnswers && v.peer.Holding && v.peer.outranks(v.self) {
 			return release

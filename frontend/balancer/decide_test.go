@@ -27,6 +27,8 @@ func TestDecide(t *testing.T) {
 		{"neither holds, secondary, primary had its chance", view{self: secondary, condition: peerAnswers, peer: primary, free: second}, claim},
 		{"silent peer", view{self: secondary, condition: peerSilent, peer: holding(primary)}, claim},
 		{"silent peer, holding", view{self: holding(secondary), condition: peerSilent, peer: holding(primary)}, stay},
+		{"nobody is heard of", view{self: secondary, condition: peerSilent, peer: holding(primary), deaf: true}, stay},
+		{"nobody is heard of, holding", view{self: holding(primary), condition: peerSilent, peer: secondary, deaf: true}, release},
 		{"both hold, primary keeps", view{self: holding(primary), condition: peerAnswers, peer: holding(secondary)}, stay},
 		{"both hold, secondary releases", view{self: holding(secondary), condition: peerAnswers, peer: holding(primary)}, release},
 		{"holding, peer stands by", view{self: holding(secondary), condition: peerAnswers, peer: primary}, stay},

@@ -5,7 +5,8 @@
 // and asks the holder every 200 ms whether it is still there. When three answers in a row are missing the standby
 // tries to listen itself. The operating system lets only one process listen on an address, so on one machine two
 // holders are impossible; across machines the pair may hold the VIP twice for a moment, and then the one that ranks
-// lower lets go. A holder that died and came back stands by: there is no failing back, for each move of the VIP costs
+// lower lets go. A balancer that hears neither its peer nor any frontend takes itself for the one that is cut off, and leaves
+// the VIP alone or lets it go. A holder that died and came back stands by: there is no failing back, for each move of the VIP costs
 // clients their connections.
 //
 // The proxy works on connections, not on HTTP requests: TLS ends behind it, on the frontend's host. A frontend is

@@ -48,9 +48,16 @@ func startFrontend(t *testing.T, host node.Host, name string) *fakeFrontend {
 	listener, err := host.Network.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	f := &fakeFrontend{name: name, host: host, listener: listener}
+	f.run(t)
+	return f
+}
+
+// run accepts connections until the end of the test.
+func (f *fakeFrontend) run(t *testing.T) {
+	host := f.host
 	host.Tasks.Go("fake-frontend", func(context.Context) {
 		for {
-			conn, err := listener.Accept()
+			conn, err := f.listener.Accept()
 			if err != nil {
 				return
 			}
@@ -61,7 +68,6 @@ func startFrontend(t *testing.T, host node.Host, name string) *fakeFrontend {
 		}
 	})
 	t.Cleanup(f.close)
-	return f
 }
 
 func (f *fakeFrontend) close() {

@@ -18,8 +18,12 @@ const healthBytesMax = 64 << 10
 // drainingText is what a frontend answers, with status 503, when it is about to stop in order.
 const drainingText = "draining"
 
-// errDraining means that a frontend takes no new connections but finishes its requests.
-var errDraining = errors.New("the frontend is draining")
+var (
+	// errDraining means that a frontend takes no new connections but finishes its requests.
+	errDraining = errors.New("the frontend is draining")
+	// errUnwell means that a frontend answered, and not with 200.
+	errUnwell = errors.New("the frontend is not well")
+)
 
 // watch checks one frontend until ctx ends.
 func (b *Balancer) watch(ctx context.Context, u *upstream) {
@@ -28,6 +32,11 @@ func (b *Balancer) watch(ctx context.Context, u *upstream) {
 		err := b.check(ctx, u.address)
 		if ctx.Err() != nil {
 			return
+		}
+		if err == nil || errors.Is(err, errDraining) || errors.Is(err, errUnwell) {
+			b.mu.Lock()
+			b.frontendAt = b.host.Clock.Now()
+			b.mu.Unlock()
 		}
 		b.pool.report(u, err)
 		if node.Wait(ctx, b.host.Clock, b.cfg.CheckInterval-node.Since(b.host.Clock, started)) != nil {
@@ -66,7 +75,7 @@ func Probe(ctx context.Context, network node.Network, address string) error {
 		if err == nil && answer.StatusCode == http.StatusServiceUnavailable && strings.TrimSpace(string(text)) == drainingText {
 			return fmt.Errorf("health check of %s: %w", address, errDraining)
 		}
-		return fmt.Errorf("health check of %s: answered %q, want 200", address, answer.Status)
+		return fmt.Errorf("health check of %s: %w: %q", address, errUnwell, answer.Status)
 	}
 	return nil
 }

@@ -18,11 +18,16 @@ func (b *Balancer) hold(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		switch decide(b.view()) {
+		seen := b.view()
+		why := "the peer holds it too and ranks higher"
+		if seen.deaf {
+			why = "neither the peer nor any frontend is heard of"
+		}
+		switch decide(seen) {
 		case claim:
 			b.claim()
 		case release:
-			b.host.Log.Warn("the peer holds the virtual IP too and ranks higher: releasing it", "vip", b.cfg.VIP)
+			b.host.Log.Warn("releasing the virtual IP", "vip", b.cfg.VIP, "reason", why)
 			b.letGo()
 		default:
 			b.announceAgain()
@@ -84,6 +89,7 @@ func (b *Balancer) view() view {
 		condition:     b.condition,
 		peer:          b.peerState,
 		secondaryWait: b.cfg.SecondaryWait,
+		deaf:          b.condition == peerSilent && node.Since(b.host.Clock, b.frontendAt) > b.cfg.CheckInterval+b.cfg.CheckTimeout,
 	}
 	if b.condition == peerAnswers && !b.peerState.Holding {
 		v.free = node.Since(b.host.Clock, b.freeSince)

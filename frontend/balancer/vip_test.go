@@ -174,6 +174,36 @@ func TestAVIPHeldTwiceIsReleasedByTheSecondary(t *testing.T) {
 	}
 }
 
+// A balancer that hears nobody is the one that is away: clients must not follow it to where nothing is heard of them.
+func TestWhoHearsNobodyLeavesTheVIPAlone(t *testing.T) {
+	host := newHost(t)
+	frontend := startFrontend(t, host, "one")
+	cfg := testConfig(frontend)
+	cfg.CheckTimeout = 50 * time.Millisecond
+	var toPeer link
+	toPeer.cut.Store(true)
+	b := start(t, host, cfg, &toPeer)
+	eventually(t, "it hears a frontend and takes over from its silent peer", holds(b))
+
+	frontend.close()
+	eventually(t, "it hears nobody and lets go", func() bool { return !b.State().Holding })
+	missed := func() int {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.missed
+	}
+	for before := missed(); missed() < before+20; {
+		require.False(t, b.State().Holding)
+	}
+
+	listener, err := host.Network.Listen(frontend.address())
+	require.NoError(t, err)
+	back := &fakeFrontend{name: "back", host: host, listener: listener}
+	back.sick.Store(true) // unwell, and heard all the same
+	back.run(t)
+	eventually(t, "it hears a frontend again", holds(b))
+}
+
 func TestConfigValidate(t *testing.T) {
 	valid := DefaultConfig()
 	valid.ID, valid.Priority, valid.VIP, valid.Frontends = "balancer-1", Primary, "127.0.0.1:9324", []string{"127.0.0.1:1"}
