@@ -3,6 +3,7 @@ package frontend
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +88,41 @@ func TestALateDeletionDoesNoHarm(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, queue.StaleSettings, result.Code)
 	require.Equal(t, []string{"a", "b"}, bodies(s.receive(url)))
+}
+
+// TestAQueueDeletedInTheMiddleOfAChange: what the catalog had accepted before the deletion must not be answered with "no such queue".
+func TestAQueueDeletedInTheMiddleOfAChange(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.frontend(t), w.frontend(t)
+	for name, c := range map[string]struct {
+		kind queue.Kind
+		ask  func(url string)
+	}{
+		"set": {queue.KindConfigure, func(url string) {
+			s.ok("SetQueueAttributes", document{"QueueUrl": url, "Attributes": document{"VisibilityTimeout": "77"}})
+		}},
+		"tag": {queue.KindConfigure, func(url string) { s.ok("TagQueue", document{"QueueUrl": url, "Tags": document{"a": "b"}}) }},
+		"purge": {queue.KindPurge, func(url string) {
+			require.Contains(t, s.fails("PurgeQueue", document{"QueueUrl": url}), "Service Unavailable")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := s.create(name, "ChasquiPartitions", "2")
+			for range 4 { // each partition knows its settings
+				s.ok("SendMessage", document{"QueueUrl": url, "MessageBody": "a"})
+			}
+			var once sync.Once
+			w.refuse = func(_ uint16, command *queue.Command) error {
+				if command.Kind == c.kind {
+					once.Do(func() { other.ok("DeleteQueue", document{"QueueUrl": url}) })
+				}
+				return nil
+			}
+			c.ask(url)
+			w.refuse = nil
+			require.Equal(t, gone, s.fails("GetQueueUrl", document{"QueueName": name}))
+		})
+	}
 }
 
 func TestALongPollEndsWithItsQueueWhichMayBeRestored(t *testing.T) {

@@ -190,7 +190,12 @@ func (s *Server) purgeQueue(ctx context.Context, c *caller, q *protocol.PurgeQue
 		return nil, err
 	}
 	s.records.Store(record)
-	if err := s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindPurge}); err != nil {
+	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindPurge})
+	if errors.Is(err, errQueueReplaced) {
+		// Some partitions may be purged, and others would come back as they were if the queue is restored.
+		return nil, fmt.Errorf("%w: the queue was deleted while it was purged", backend.ErrUnknownOutcome)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return protocol.Empty{}, nil
@@ -279,8 +284,10 @@ func (s *Server) change(ctx context.Context, request metadata.SetRequest) (proto
 		return nil, renamed(err)
 	}
 	s.records.Store(record)
+	// The change is made. If the queue is deleted before all partitions know, it was deleted with this change, and may be
+	// restored with it.
 	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindConfigure, Settings: backend.SettingsOf(record)})
-	if err != nil {
+	if err != nil && !errors.Is(err, errQueueReplaced) {
 		return nil, err
 	}
 	return protocol.Empty{}, nil

@@ -161,12 +161,15 @@ func page(found []*catalog.Queue, more bool) (names []string, next string) {
 // execute applies one command, by way of its bytes, as a backend would.
 func (w *world) execute(slot uint16, command *queue.Command) (*queue.Result, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.refuse != nil {
-		if err := w.refuse(slot, command); err != nil {
+	refuse := w.refuse
+	w.mu.Unlock()
+	if refuse != nil {
+		if err := refuse(slot, command); err != nil {
 			return nil, err
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.commands = append(w.commands, *command)
 	result := w.slots[slot].Apply(w.nowMs(), [][]byte{command.Encode()})[0].(*queue.Result)
 	close(w.changed)
