@@ -26,10 +26,11 @@ type Balancer struct {
 	listener  net.Listener // the VIP's, nil while it is not held
 	condition peerCondition
 	peerState State
-	missed    int       // questions the peer left unanswered since it was last heard
+	missed    int       // questions that the peer left unanswered since it was last heard
 	freeSince time.Time // when the peer's last change of Holding was heard
-	// frontendAt is when a frontend last answered a check, whatever it said.
-	frontendAt time.Time
+	// missedSince is when the first of these questions was asked, and frontendAsked when the latest check began that a frontend
+	// answered, whatever it said.
+	missedSince, frontendAsked time.Time
 	// contested: the peer was heard to hold the VIP while this balancer does.
 	contested bool
 	// claimError is why the last claim did not succeed, nil after one that did.

@@ -60,8 +60,10 @@ type view struct {
 	condition peerCondition
 	// peer is the last state the peer reported; meaningless unless it answers.
 	peer State
-	// deaf says that the peer is silent and no frontend has answered lately either: most likely it is not they who are away.
-	deaf bool
+	// heard says that a frontend has answered a check that began after the peer's silence did: this balancer is not the one that
+	// is away. deaf says that no frontend has answered for so long that they would all be unhealthy. Both are meaningless unless
+	// the peer is silent.
+	heard, deaf bool
 	// free is for how long the peer has been answering that it does not hold the VIP.
 	free time.Duration
 	// secondaryWait is Config.SecondaryWait.
@@ -83,21 +85,23 @@ const (
 // Who hears nobody must not hold the VIP: its own announcements may arrive all the same, and clients would follow them to
 // where nothing is heard of them.
 func decide(v view) step {
-	switch {
-	case v.deaf && v.self.Holding:
-		return release
-	case v.deaf:
-		return stay
-	}
 	if v.self.Holding {
+		if v.condition == peerSilent && v.deaf {
+			return release
+		}
 		if v.condition == peerAnswers && v.peer.Holding && v.peer.outranks(v.self) {
 			return release
 		}
 		return stay
 	}
 	switch v.condition {
-	case peerAbsent, peerSilent:
+	case peerAbsent:
 		return claim
+	case peerSilent:
+		if v.heard && !v.deaf {
+			return claim
+		}
+		return stay
 	case peerUnknown:
 		return stay
 	}

@@ -35,7 +35,7 @@ func (b *Balancer) watch(ctx context.Context, u *upstream) {
 		}
 		if err == nil || errors.Is(err, errDraining) || errors.Is(err, errUnwell) {
 			b.mu.Lock()
-			b.frontendAt = b.host.Clock.Now()
+			b.frontendAsked = started
 			b.mu.Unlock()
 		}
 		b.pool.report(u, err)

@@ -3,6 +3,7 @@ package balancer
 import (
 	"context"
 	"errors"
+	"time"
 
 	"chasqui/node"
 )
@@ -20,7 +21,7 @@ func (b *Balancer) hold(ctx context.Context) {
 		}
 		seen := b.view()
 		why := "the peer holds it too and ranks higher"
-		if seen.deaf {
+		if seen.condition == peerSilent {
 			why = "neither the peer nor any frontend is heard of"
 		}
 		switch decide(seen) {
@@ -43,6 +44,7 @@ func (b *Balancer) askPeer(ctx context.Context) {
 	if b.peer == nil {
 		return
 	}
+	asked := b.host.Clock.Now()
 	pingCtx, cancel := context.WithTimeout(ctx, b.cfg.PingTimeout)
 	defer cancel()
 	answer, err := b.peer.Ping(pingCtx, b.State())
@@ -54,6 +56,9 @@ func (b *Balancer) askPeer(ctx context.Context) {
 		return
 	}
 	b.mu.Lock()
+	if b.missed == 0 {
+		b.missedSince = asked
+	}
 	b.missed++
 	lost := b.missed == b.cfg.SilentAfter
 	if b.missed >= b.cfg.SilentAfter {
@@ -89,7 +94,8 @@ func (b *Balancer) view() view {
 		condition:     b.condition,
 		peer:          b.peerState,
 		secondaryWait: b.cfg.SecondaryWait,
-		deaf:          b.condition == peerSilent && node.Since(b.host.Clock, b.frontendAt) > b.cfg.CheckInterval+b.cfg.CheckTimeout,
+		heard:         b.frontendAsked.After(b.missedSince),
+		deaf:          node.Since(b.host.Clock, b.frontendAsked) > time.Duration(b.cfg.UnhealthyAfter)*(b.cfg.CheckInterval+b.cfg.CheckTimeout),
 	}
 	if b.condition == peerAnswers && !b.peerState.Holding {
 		v.free = node.Since(b.host.Clock, b.freeSince)

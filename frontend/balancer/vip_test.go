@@ -204,6 +204,42 @@ func TestWhoHearsNobodyLeavesTheVIPAlone(t *testing.T) {
 	eventually(t, "it hears a frontend again", holds(b))
 }
 
+// A balancer that stands by and loses its peer and all frontends at one moment was cut off itself: it must not claim even once.
+func TestWhoLosesEverybodyAtOnceDoesNotClaim(t *testing.T) {
+	host := newHost(t)
+	frontend := startFrontend(t, host, "one")
+	cfg := testConfig(frontend)
+	cfg.ID, cfg.Priority, cfg.CheckTimeout = "balancer-2", Secondary, patience // one answer counts for long
+	peer := holder{holding: State{ID: "balancer-1", Priority: Primary, Holding: true}}
+	b := start(t, host, cfg, &peer)
+	eventually(t, "it hears both", func() bool {
+		n, _ := b.Counts()
+		return n == 1 && b.view().condition == peerAnswers
+	})
+	frontend.close()
+	eventually(t, "it hears no frontend", func() bool { n, _ := b.Counts(); return n == 0 })
+	peer.silent.Store(true)
+	eventually(t, "it has missed its peer for long", func() bool {
+		require.False(t, b.State().Holding)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.missed > 10*cfg.SilentAfter
+	})
+}
+
+// holder is a peer that answers with a state, or not at all.
+type holder struct {
+	holding State
+	silent  atomic.Bool
+}
+
+func (h *holder) Ping(context.Context, State) (State, error) {
+	if h.silent.Load() {
+		return State{}, errors.New("no answer")
+	}
+	return h.holding, nil
+}
+
 func TestConfigValidate(t *testing.T) {
 	valid := DefaultConfig()
 	valid.ID, valid.Priority, valid.VIP, valid.Frontends = "balancer-1", Primary, "127.0.0.1:9324", []string{"127.0.0.1:1"}

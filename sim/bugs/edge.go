@@ -189,8 +189,8 @@ func edge() []Bug {
 			Says: "A balancer whose peer is silent waits for it to come back. If the holder of the virtual IP dies, nobody takes over.",
 			Edits: []Edit{{
 				File: "frontend/balancer/decide.go",
-				Old:  "	case peerAbsent, peerSilent:\n		return claim\n	case peerUnknown:\n",
-				New:  "	case peerAbsent:\n		return claim\n	case peerUnknown, peerSilent:\n",
+				Old:  "		if v.heard && !v.deaf {\n			return claim\n",
+				New:  "		if v.heard && !v.deaf && false {\n			return claim\n",
 			}},
 			Needs: []string{"power", "cut", "cut-one-way", "stale-vip", "zone-outage"},
 			Rule:  "sends-again",
