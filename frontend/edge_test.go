@@ -214,7 +214,10 @@ func TestHealth(t *testing.T) {
 		w := newWorld(t)
 		s := w.frontend(t)
 		health := func() string {
+			asked := time.Now()
 			answer := s.ask(http.MethodGet, "/healthz", nil)
+			require.Zero(t, time.Since(asked), "a balancer does not wait for long")
+			synctest.Wait() // for what is asked behind the answer
 			return fmt.Sprint(answer.status, " ", string(answer.body))
 		}
 		w.unreachable = true
@@ -225,10 +228,20 @@ func TestHealth(t *testing.T) {
 		w.unreachable = true
 		require.Equal(t, "200 ok\n", health(), "the answer is kept for a second")
 		time.Sleep(time.Second)
+		health()
 		require.Equal(t, "200 ok, but the metadata service is out of reach\n", health())
 		w.unreachable = false
 		time.Sleep(time.Second)
+		health()
 		require.Equal(t, "200 ok\n", health())
+		w.mute.Store(true)
+		for range 3 {
+			time.Sleep(time.Second)
+			require.Equal(t, "200 ok\n", health(), "nobody knows yet that there will be no answer")
+		}
+		time.Sleep(DefaultConfig().RequestTimeout)
+		require.Equal(t, "200 ok, but the metadata service is out of reach\n", health())
+		w.mute.Store(false)
 		s.Drain()
 		require.Equal(t, "503 draining\n", health())
 		s.create("still-answered")

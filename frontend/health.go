@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"chasqui/node"
 )
 
 // healthPath is where balancers ask whether to send requests here.
@@ -17,21 +15,52 @@ const probeInterval = time.Second
 
 // probe remembers whether the metadata service can be reached, and whether it ever could.
 type probe struct {
-	mu      sync.Mutex // guards the fields below; held while the service is asked, so that only one asks
-	at      time.Time
+	mu      sync.Mutex // guards the fields below; not held while the service is asked
+	at      time.Time  // when it was asked last
+	asking  bool
 	err     error
 	reached bool
 }
 
-// check asks the metadata service, unless it has been asked just before.
-func (p *probe) check(ctx context.Context, clock node.Clock, ask func(context.Context) error) (reached bool, err error) {
+// look returns what is known, and whether it is time to ask the service: then note must be called with its answer.
+func (p *probe) look(now time.Time) (due, reached bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := clock.Now(); p.at.IsZero() || now.Sub(p.at) >= probeInterval {
-		p.at, p.err = now, ask(ctx)
-		p.reached = p.reached || p.err == nil
+	due = !p.asking && (p.at.IsZero() || now.Sub(p.at) >= probeInterval)
+	if due {
+		p.asking, p.at = true, now
 	}
-	return p.reached, p.err
+	return due, p.reached, p.err
+}
+
+func (p *probe) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asking, p.err = false, err
+	p.reached = p.reached || err == nil
+}
+
+// metadataReached returns whether the metadata service could ever be reached, and its latest answer. It waits for an answer only
+// as long as there was none: a balancer does not wait for long, and a service that cannot be heard must not make every
+// frontend look dead.
+func (s *Server) metadataReached(ctx context.Context) (reached bool, err error) {
+	due, reached, err := s.probe.look(s.host.Clock.Now())
+	ask := func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
+		defer cancel()
+		s.probe.note(s.records.Refresh(ctx))
+	}
+	switch {
+	case !due:
+	case reached:
+		if !s.tasks.Go("probe", ask) {
+			s.probe.note(err) // this server is closing
+		}
+	default:
+		ask(ctx)
+		_, reached, err = s.probe.look(s.host.Clock.Now())
+	}
+	return reached, err
 }
 
 // serveHealth answers 200 if this frontend can do its work, and 503 if it cannot or is draining. A frontend that has
@@ -39,11 +68,9 @@ func (p *probe) check(ctx context.Context, clock node.Clock, ask func(context.Co
 // every frontend would fail the check at once.
 func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusOK, "ok\n"
-	ctx, cancel := context.WithTimeout(r.Context(), s.config.RequestTimeout)
-	defer cancel()
 	if s.draining.Load() {
 		status, text = http.StatusServiceUnavailable, "draining\n"
-	} else if reached, err := s.probe.check(ctx, s.host.Clock, s.records.Refresh); !reached {
+	} else if reached, err := s.metadataReached(r.Context()); !reached {
 		status, text = http.StatusServiceUnavailable, "metadata service is out of reach\n"
 	} else if err != nil {
 		text = "ok, but the metadata service is out of reach\n"

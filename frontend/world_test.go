@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ type world struct {
 	refuse func(slot uint16, command *queue.Command) error
 	// unreachable makes the metadata service fail.
 	unreachable bool
+
+	// mute makes the metadata service give no answer to those who ask for news.
+	mute atomic.Bool
 }
 
 var (
@@ -309,7 +313,11 @@ func (r *records) Invalidate(account, name string, olderThan uint64) {
 	}
 }
 
-func (r *records) Refresh(context.Context) error {
+func (r *records) Refresh(ctx context.Context) error {
+	if r.world.mute.Load() {
+		<-ctx.Done()
+		return metadata.ErrUnavailable
+	}
 	r.world.mu.Lock()
 	defer r.world.mu.Unlock()
 	if r.world.unreachable {
