@@ -47,5 +47,12 @@ func TestEveryProducerMustSendAgain(t *testing.T) {
 	}
 	r := testRun()
 	r.judgeSends(others[:1])
-	require.Len(t, r.result.Violations, 1, "nothing was sent to the other queue")
+	require.Len(t, r.result.Violations, 1, "nothing was ever sent to the other queue")
+	early := send("producer-2", "payments.fifo", -3*time.Second, time.Millisecond, ok)
+	r = testRun()
+	r.judgeSends([]linearizability.Operation{others[0], early})
+	require.Empty(t, r.result.Violations, "its producer sent before, and happens to be silent")
+	r = testRun()
+	r.judgeSends([]linearizability.Operation{others[0], early, send("producer-2", "payments.fifo", -time.Second, 5*time.Second, unknown)})
+	require.Len(t, r.result.Violations, 1, "its producer tries in vain")
 }

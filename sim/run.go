@@ -290,11 +290,17 @@ func (r *run) judgeLiveness(missing []workload.Missing) {
 }
 
 // judgeSends checks that sends to every queue succeed again, and those of every producer that tried when half of the time for
-// it was over: one of two balancers or frontends may work, and its clients hide that those of the other get nothing.
+// it was over: one of two balancers or frontends may work, and its clients hide that those of the other get nothing. A queue
+// whose producers have sent before, and happen to send nothing any more, shows nothing.
 func (r *run) judgeSends(history []linearizability.Operation) {
 	healed, allowed := r.scenario.FaultyPhase, r.scenario.proofTime()
 	queues, served, refused := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	before, tried := map[string]bool{}, map[string]bool{} // by queue
 	for _, op := range history {
+		if op.Kind == linearizability.Send {
+			before[op.Queue] = before[op.Queue] || op.Outcome == linearizability.OK
+			tried[op.Queue] = tried[op.Queue] || op.Return > int64(healed)
+		}
 		switch {
 		case op.Kind != linearizability.Send:
 		case op.Outcome != linearizability.OK:
@@ -311,7 +317,7 @@ func (r *run) judgeSends(history []linearizability.Operation) {
 			continue
 		}
 		r.checked[RuleSendsAgain]++
-		if !queues[q.Name] {
+		if !queues[q.Name] && (tried[q.Name] || !before[q.Name]) {
 			r.violate(RuleSendsAgain, fmt.Sprintf("no send to %s succeeded within %v after the faults ended", q.Name, allowed))
 		}
 		for i, p := range r.scenario.Workload.Producers {

@@ -56,11 +56,18 @@ func (a *administrator) run(t *thread) {
 			return
 		case t.run.mayDelete(t.queue.Name) && t.chance(a.Delete):
 			t.change(linearizability.DeleteQueue, "DeleteQueue", queueRequest{QueueURL: t.url}, nil)
-			t.env.Sleep(t.exponential(time.Duration(a.AwayMs) * time.Millisecond))
+			a.leaveAway(t)
 			a.bringBack(t)
 		case t.missing():
 			a.bringBack(t)
 		}
+	}
+}
+
+// leaveAway waits a while, but not when queues must be kept from now on.
+func (a *administrator) leaveAway(t *thread) {
+	for away := t.exponential(time.Duration(a.AwayMs) * time.Millisecond); away > 0 && t.run.mayDelete(t.queue.Name); away -= restorePause {
+		t.env.Sleep(min(away, restorePause))
 	}
 }
 
