@@ -3,7 +3,9 @@ package frontend
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,6 +125,46 @@ func TestAQueueDeletedInTheMiddleOfAChange(t *testing.T) {
 			require.Equal(t, gone, s.fails("GetQueueUrl", document{"QueueName": name}))
 		})
 	}
+}
+
+// TestABatchOfWhichAPartWasDone deletes a queue when one of its partitions has carried out its part of a batch and the other has not.
+func TestABatchOfWhichAPartWasDone(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.frontend(t), w.frontend(t)
+	url := s.create("q.fifo", "FifoQueue", "true", "ContentBasedDeduplication", "true", "ChasquiPartitions", "2")
+	record, ok := w.catalog.Queue(testAccount, "q.fifo")
+	require.True(t, ok)
+	var entries []document // one for each partition
+	for group := 0; len(entries) < 2; group++ {
+		if name := strconv.Itoa(group); backend.GroupPartition(record, name) == len(entries) {
+			entries = append(entries, document{"Id": name, "MessageBody": "body " + name, "MessageGroupId": name})
+		}
+	}
+	s.ok("SendMessageBatch", document{"QueueUrl": url, "Entries": entries}) // both partitions know their settings
+	for i := range entries {
+		entries[i]["MessageBody"] = "later " + entries[i]["Id"].(string)
+	}
+	batch := document{"QueueUrl": url, "Entries": entries}
+	var sends atomic.Int64
+	stored := func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.commands[len(w.commands)-1].Kind == queue.KindSend && sends.Load() > 1
+	}
+	w.refuse = func(_ uint16, c *queue.Command) error {
+		if c.Kind == queue.KindSend && sends.Add(1) == 2 {
+			require.Eventually(t, stored, 5*time.Second, time.Millisecond)
+			other.ok("DeleteQueue", document{"QueueUrl": url})
+		}
+		return nil
+	}
+	require.Contains(t, s.fails("SendMessageBatch", batch), "Service Unavailable")
+	require.Equal(t, gone, s.fails("SendMessageBatch", batch), "no part of this one was done")
+	w.refuse = nil
+	w.restore(t, "q.fifo")
+	require.Len(t, s.ok("SendMessageBatch", batch)["Successful"], 2)
+	counts := s.ok("GetQueueAttributes", document{"QueueUrl": url, "AttributeNames": []string{"ApproximateNumberOfMessages"}})
+	require.Equal(t, document{"ApproximateNumberOfMessages": "4"}, counts["Attributes"], "the part that was done is a duplicate now")
 }
 
 func TestALongPollEndsWithItsQueueWhichMayBeRestored(t *testing.T) {

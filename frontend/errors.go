@@ -3,6 +3,7 @@ package frontend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -110,6 +111,10 @@ var (
 // the same name may.
 var errQueueReplaced = errors.New("queue was deleted")
 
+// errPartlyDone is an errQueueReplaced of some partitions, when others had done their part of the request before the queue was
+// deleted. "No such queue" would say that nothing was done, and a restored queue would show it.
+var errPartlyDone = fmt.Errorf("a part of the request was done before: %w", errQueueReplaced)
+
 func invalidParameter(value, parameter, reason string) error {
 	return &apiError{kindInvalidParameter, "Value " + value + " for parameter " + parameter + " is invalid. Reason: " + reason}
 }
@@ -195,6 +200,8 @@ func apiErrorOf(err error) *apiError {
 		return &apiError{kindUnsupported, attribute.Reason}
 	case errors.As(err, &attribute):
 		return &apiError{kindInvalidParameter, attribute.Reason}
+	case errors.Is(err, errPartlyDone):
+		return errUnavailable
 	case errors.Is(err, metadata.ErrNoSuchQueue), errors.Is(err, errQueueReplaced):
 		return errQueueDoesNotExist
 	case errors.As(err, &exists):

@@ -8,6 +8,7 @@ import (
 
 	"chasqui/backend"
 	"chasqui/backend/queue"
+	"chasqui/metadata"
 	"chasqui/metadata/catalog"
 )
 
@@ -27,18 +28,21 @@ func (s *Server) withQueue(ctx context.Context, c *caller, queueURL string, use 
 	if err != nil {
 		return fmt.Errorf("look up queue %s: %w", name, err)
 	}
-	err = use(record)
-	if !errors.Is(err, errQueueReplaced) {
-		return err
+	replaced := use(record)
+	if !errors.Is(replaced, errQueueReplaced) {
+		return replaced
 	}
 	newer, err := s.reload(ctx, record)
-	if err != nil {
-		return err
+	switch {
+	case err == nil && newer.Version > record.Version:
+		err = use(newer) // another queue of the name, or the same one, restored
+	case err == nil:
+		err = replaced
 	}
-	if newer.Version <= record.Version {
-		return errQueueReplaced
+	if errors.Is(replaced, errPartlyDone) && (errors.Is(err, errQueueReplaced) || errors.Is(err, metadata.ErrNoSuchQueue)) {
+		return errPartlyDone
 	}
-	return use(newer) // another queue of the name, or the same one, restored
+	return err
 }
 
 // reload returns a record newer than the given one.
@@ -103,7 +107,8 @@ func (s *Server) command(ctx context.Context, record *catalog.Queue, partition i
 }
 
 // onPartitions calls do for each of the partitions, at the same time if there are several, and waits for all. It
-// returns the error of the first partition that has one. Panics become errors.
+// returns the error of the first partition that has another than errQueueReplaced; if there is none, that one if all partitions
+// have it, and errPartlyDone if some do. Panics become errors.
 func (s *Server) onPartitions(partitions []int, do func(partition int) error) error {
 	if len(partitions) == 1 {
 		return do(partitions[0])
@@ -124,12 +129,23 @@ func (s *Server) onPartitions(partitions []int, do func(partition int) error) er
 	for range partitions {
 		<-done
 	}
+	replaced := 0
 	for _, err := range failures {
-		if err != nil {
+		switch {
+		case errors.Is(err, errQueueReplaced):
+			replaced++
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	switch replaced {
+	case 0:
+		return nil
+	case len(partitions):
+		return errQueueReplaced
+	default:
+		return errPartlyDone
+	}
 }
 
 // everyPartition carries out the same command on all partitions of a queue.
