@@ -161,6 +161,10 @@ func (s *Server) execute(call *rpc.Call) {
 			call.Fail(s.remoteError(slot, err))
 			return
 		}
+		if len(result.Messages) == 0 {
+			call.Reply(result.Encode())
+			return
+		}
 		// Hundreds of receives can be answered at one moment, each with megabytes that are in memory anyway.
 		call.ReplyWhenRoom(result.Encode)
 	})

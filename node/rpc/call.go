@@ -87,7 +87,7 @@ func (c callContext) Err() error {
 	return err
 }
 
-// Reply answers the call with body, which may be kept until it is sent. Reply does not wait for the network. When
+// Reply answers the call with body, which is copied before Reply returns. Reply does not wait for the network. When
 // the caller or the connection is gone, the answer is dropped.
 func (c *Call) Reply(body []byte) {
 	kind, code, body := c.response(body)
@@ -96,23 +96,40 @@ func (c *Call) Reply(body []byte) {
 
 // ReplyWhenRoom answers the call with what encode returns, for answers that may be large and many at once. encode is called
 // when the network can take the answer: at once, or later on another goroutine, or never if the caller's deadline has
-// passed by then. Until then the answer takes only the memory that encode holds on to.
+// passed by then. Until then the answer takes only the memory that encode holds on to. MaxUnanswered bounds how many wait.
 func (c *Call) ReplyWhenRoom(encode func() []byte) {
-	c.conn.mu.Lock()
-	crowded := c.conn.crowdedLocked()
-	c.conn.mu.Unlock()
-	if !crowded {
-		c.Reply(encode())
-		return
-	}
-	c.end(func() {})
-	c.conn.appendLater(func() lateFrame {
+	crowded := false
+	c.end(func() { crowded = c.conn.crowdedLocked() })
+	answer := lateFrame(func() lateFrame {
 		if c.Expired() {
 			c.conn.unanswered.Add(-1)
 			return nil
 		}
 		return c.late(c.response(encode()))()
 	})
+	if !crowded {
+		answer = answer()
+	}
+	if answer != nil {
+		c.conn.appendLater(answer)
+	}
+}
+
+// late returns the attempt to send an answer that waits for room.
+func (c *Call) late(kind frameType, code uint16, body []byte) lateFrame {
+	h := makeHeader(kind, c.id, code, 0, body)
+	var try lateFrame
+	try = func() lateFrame {
+		c.conn.mu.Lock()
+		err := c.conn.appendLocked(&h, body)
+		c.conn.mu.Unlock()
+		if errors.Is(err, ErrOverloaded) {
+			return try
+		}
+		c.conn.unanswered.Add(-1)
+		return nil
+	}
+	return try
 }
 
 // response returns the frame that answers with body.
@@ -144,11 +161,10 @@ func (c *Call) answer(kind frameType, code uint16, body []byte) {
 	h := makeHeader(kind, c.id, code, 0, body)
 	var err error
 	c.end(func() { err = c.conn.appendLocked(&h, body) })
-	if errors.Is(err, ErrOverloaded) {
-		c.conn.appendLater(c.late(kind, code, body))
-		return
-	}
 	c.conn.unanswered.Add(-1)
+	if errors.Is(err, ErrOverloaded) {
+		c.conn.close(fmt.Errorf("answers are not being read: %w", err))
+	}
 }
 
 // end marks the call as answered, calls f with conn.mu held, and ends the call's context.
@@ -166,20 +182,5 @@ func (c *Call) end(f func()) {
 	conn.mu.Unlock()
 	if cancel != nil {
 		cancel(errAnswered)
-	}
-}
-
-// late returns an answer that waits for room.
-func (c *Call) late(kind frameType, code uint16, body []byte) lateFrame {
-	return func() lateFrame {
-		h := makeHeader(kind, c.id, code, 0, body)
-		c.conn.mu.Lock()
-		err := c.conn.appendLocked(&h, body)
-		c.conn.mu.Unlock()
-		if errors.Is(err, ErrOverloaded) {
-			return c.late(kind, code, body)
-		}
-		c.conn.unanswered.Add(-1)
-		return nil
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Method names what a request asks for. Each package has a range of its own: 1-19 replication, 20-59 metadata, 60-99
-// backend, 100-109 host status.
+// backend, 100-109 host status and balancers, 200 the benchmark's bare path.
 type Method uint16
 
 // Client makes calls. It keeps one connection per address, dialled when first needed and dialled again, with growing

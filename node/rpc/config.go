@@ -14,8 +14,9 @@ type Config struct {
 	// largest replication batch and room for its header.
 	MaxFrameBytes int
 	// MaxPendingBytes bounds the frames that wait for the network to take them. A client's call above it fails with
-	// ErrNotSent. A server reads no further requests while half of it is taken; answers to those it has read wait for
-	// room, which costs what Call.Reply or Call.ReplyWhenRoom was given. Default 64 MiB.
+	// ErrNotSent. A server reads no further requests while half of it is taken, and ends the connection when the
+	// answers to what it has read pass the whole: that peer does not read. Those of Call.ReplyWhenRoom wait outside of it.
+	// Default 64 MiB.
 	MaxPendingBytes int
 
 	// MaxInFlightPerConnection is how many Handle functions run at once for one connection of a Server. Further

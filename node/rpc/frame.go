@@ -42,7 +42,7 @@ const (
 	protocolVersion = 1
 	// bodyFirstBytes is how much is allocated for a body on the word of its header alone. A longer body's slice grows
 	// as bytes arrive, so that a header which lies costs its sender as many bytes as it costs us.
-	bodyFirstBytes = 1<<20 + 64<<10
+	bodyFirstBytes = 1 << 20
 )
 
 type frameType uint8

@@ -57,7 +57,7 @@ type link struct {
 	conn    net.Conn
 	open    bool          // the handshake is over: frames may be written
 	gather  sync.Cond     // flush waits here for pending or late
-	room    chan struct{} // holds a token after a flush; the server's reader waits here for pending to shrink
+	room    chan struct{} // holds a token after a flush; the server's reader waits here for pending and late to shrink
 	pending []byte
 	spare   []byte // the other buffer, while it is not being written
 	writing int    // bytes in the Write that is under way, 0 if none
@@ -73,6 +73,7 @@ type link struct {
 	rearm chan struct{}
 }
 
+// lateFrame is a frame that waits for room: see link.late.
 type lateFrame func() lateFrame
 
 func (l *link) init(host node.Host, config Config, stop func()) {
@@ -202,6 +203,7 @@ func (l *link) flush(context.Context) {
 	for {
 		l.admitLateLocked()
 		if len(l.pending) == 0 && !l.closed {
+			l.tellRoom() // late frames that were dropped leave room without a Write
 			l.gather.Wait()
 			continue
 		}
@@ -228,10 +230,15 @@ func (l *link) flush(context.Context) {
 		if cap(batch) <= keepBufferBytes {
 			l.spare = batch
 		}
-		select {
-		case l.room <- struct{}{}:
-		default: // the token is there already
-		}
+		l.tellRoom()
+	}
+}
+
+// tellRoom has the server's reader look whether there is room.
+func (l *link) tellRoom() {
+	select {
+	case l.room <- struct{}{}:
+	default: // the token is there already
 	}
 }
 

@@ -275,39 +275,61 @@ func TestMaxUnanswered(t *testing.T) {
 	require.ErrorIs(t, err, ErrOverloaded)
 }
 
+// TestSlowReader sends requests and reads no answers: the server must hang up instead of keeping them.
+func TestSlowReader(t *testing.T) {
+	config := DefaultConfig()
+	config.MaxFrameBytes, config.MaxPendingBytes = 1<<20, 2<<20
+	p := newLoopbackPair(t, config)
+	conn, err := net.Dial("tcp", p.address)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write(hello())
+	require.NoError(t, err)
+	// Held requests are read by the server; their answers then come all at once.
+	for id := range uint64(100) {
+		_, err = conn.Write(frameBytes(frameRequest, id, uint16(methodHold), 0, nil))
+		require.NoError(t, err)
+	}
+	calls := make([]*Call, 100)
+	for i := range calls {
+		calls[i] = <-p.held // all of them first: the server hangs up in the middle of the answers
+	}
+	for _, call := range calls {
+		call.Reply(make([]byte, 512<<10))
+	}
+	require.Eventually(t, func() bool { return p.log.contains("answers are not being read") }, 5*time.Second, time.Millisecond)
+	_, err = p.client.Call(within(t, 10*time.Second), p.address, methodEcho, nil)
+	require.NoError(t, err)
+}
+
 // TestManyLargeAnswersAtOnce answers many calls at one moment with more than may wait to be written: all arrive.
 func TestManyLargeAnswersAtOnce(t *testing.T) {
 	config := DefaultConfig()
 	config.MaxFrameBytes, config.MaxPendingBytes = 1<<20, 2<<20
 	const calls, size = 100, 512 << 10
-	for name, reply := range map[string]func(c *Call){
-		"at once":   func(c *Call) { c.Reply(make([]byte, size)) },
-		"with room": func(c *Call) { c.ReplyWhenRoom(func() []byte { return make([]byte, size) }) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := newLoopbackPair(t, config)
-			ctx := within(t, 20*time.Second)
-			type outcome struct {
-				size int
-				err  error
-			}
-			outcomes := make(chan outcome, calls)
-			for range calls {
-				p.client.Go(ctx, p.address, methodHold, nil, func(body []byte, err error) { outcomes <- outcome{len(body), err} })
-			}
-			held := make([]*Call, calls)
-			for i := range held {
-				held[i] = <-p.held
-			}
-			for _, call := range held {
-				reply(call)
-			}
-			for range calls {
-				require.Equal(t, outcome{size: size}, <-outcomes)
-			}
-			require.Eventually(t, func() bool { return held[0].conn.unanswered.Load() == 0 }, 5*time.Second, time.Millisecond)
-		})
+	p := newLoopbackPair(t, config)
+	ctx := within(t, 20*time.Second)
+	type outcome struct {
+		size int
+		err  error
 	}
+	outcomes := make(chan outcome, calls)
+	for range calls {
+		p.client.Go(ctx, p.address, methodHold, nil, func(body []byte, err error) { outcomes <- outcome{len(body), err} })
+	}
+	held := make([]*Call, calls)
+	for i := range held {
+		held[i] = <-p.held
+	}
+	var answering sync.WaitGroup
+	for _, call := range held { // from many goroutines, so that some find less room than they saw
+		answering.Go(func() { call.ReplyWhenRoom(func() []byte { return make([]byte, size) }) })
+	}
+	for range calls {
+		require.Equal(t, outcome{size: size}, <-outcomes)
+	}
+	answering.Wait()
+	require.Eventually(t, func() bool { return held[0].conn.unanswered.Load() == 0 }, 5*time.Second, time.Millisecond)
 }
 
 func TestConfigValidate(t *testing.T) {

@@ -323,6 +323,44 @@ func TestAnswersThatWaitForRoom(t *testing.T) {
 	})
 }
 
+// TestAnswersThatNobodyWaitsForMakeRoom: when all answers that waited for room are dropped, the server reads on at once, though
+// it has nothing to write.
+func TestAnswersThatNobodyWaitsForMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipeListener()
+		p := newPair(t, &pipes{l.dial}, l, DefaultConfig())
+		conn, err := l.dial(context.Background(), "")
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = conn.Write(hello())
+		require.NoError(t, err)
+		require.NoError(t, readHello(conn))
+		request := func(id uint64, m Method) {
+			_, err := conn.Write(frameBytes(frameRequest, id, uint16(m), 0, nil))
+			require.NoError(t, err)
+		}
+		request(0, methodHold)
+		server := (<-p.held).conn
+		dropped := make(chan struct{})
+		server.appendLater(func() lateFrame {
+			<-dropped
+			return nil
+		})
+		server.appendLater(func() lateFrame { return nil })
+		request(1, methodHold) // the reader takes one more before it looks for room
+		<-p.held
+		synctest.Wait() // it finds that frames wait
+		close(dropped)
+		synctest.Wait()
+		asked := time.Now()
+		request(2, methodEcho)
+		f, err := readFrame(bufio.NewReaderSize(conn, readBufferBytes), DefaultConfig().MaxFrameBytes)
+		require.NoError(t, err)
+		require.Equal(t, uint64(2), f.id)
+		require.Zero(t, time.Since(asked), "it did not take a ping to go on")
+	})
+}
+
 // TestBackPressure fills MaxInFlightPerConnection: the next call waits unread, longer than silence is allowed to last,
 // until a handler ends. One that expires meanwhile is not run.
 func TestBackPressure(t *testing.T) {
