@@ -192,8 +192,8 @@ func (s *Server) purgeQueue(ctx context.Context, c *caller, q *protocol.PurgeQue
 	s.records.Store(record)
 	err = s.everyPartition(ctx, record, &queue.Command{Kind: queue.KindPurge})
 	if errors.Is(err, errQueueReplaced) {
-		// Some partitions may be purged, and others would come back as they were if the queue is restored.
-		return nil, fmt.Errorf("%w: the queue was deleted while it was purged", backend.ErrUnknownOutcome)
+		// The catalog has it as purged. Some partitions may be, and others come back as they were if the queue is restored.
+		return nil, errPartlyDone
 	}
 	if err != nil {
 		return nil, err

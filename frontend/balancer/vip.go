@@ -20,14 +20,14 @@ func (b *Balancer) hold(ctx context.Context) {
 			return
 		}
 		seen := b.view()
-		why := "the peer holds it too and ranks higher"
-		if seen.condition == peerSilent {
-			why = "neither the peer nor any frontend is heard of"
-		}
 		switch decide(seen) {
 		case claim:
 			b.claim()
 		case release:
+			why := "the peer holds it too and ranks higher"
+			if seen.condition == peerSilent {
+				why = "neither the peer nor any frontend is heard of"
+			}
 			b.host.Log.Warn("releasing the virtual IP", "vip", b.cfg.VIP, "reason", why)
 			b.letGo()
 		default:

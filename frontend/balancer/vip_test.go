@@ -192,9 +192,11 @@ func TestWhoHearsNobodyLeavesTheVIPAlone(t *testing.T) {
 		defer b.mu.Unlock()
 		return b.missed
 	}
-	for before := missed(); missed() < before+20; {
+	before := missed()
+	eventually(t, "it has missed its peer for long", func() bool {
 		require.False(t, b.State().Holding)
-	}
+		return missed() >= before+20
+	})
 
 	listener, err := host.Network.Listen(frontend.address())
 	require.NoError(t, err)
