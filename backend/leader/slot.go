@@ -182,7 +182,7 @@ func (m *machine) Apply(now int64, operations [][]byte) []any {
 	return results
 }
 
-// messageOverheadBytes is about what a message takes besides its bytes: its place in three trees and its ids.
+// messageOverheadBytes is about what a message takes besides its bytes: its places in three sets and its ids.
 const messageOverheadBytes = 512
 
 func (s *Slot) size(now int64) {

@@ -1,6 +1,9 @@
 package queue
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // A consumer of a FIFO queue whose receive got no answer may repeat it with the same attempt ID (SQS:
 // ReceiveRequestAttemptId). It gets the same messages with the same handles, and their visibility timeout starts
@@ -17,11 +20,8 @@ type attempt struct {
 	delivered   []Handle
 }
 
-func lessAttempt(a, b attempt) bool {
-	if a.receivedMs != b.receivedMs {
-		return a.receivedMs < b.receivedMs
-	}
-	return a.id < b.id
+func compareAttempts(a, b *attempt) int {
+	return cmp.Or(cmp.Compare(a.receivedMs, b.receivedMs), cmp.Compare(a.id, b.id))
 }
 
 // repeatAttempt answers r with the messages of the attempt it repeats, or returns nil if there is none, or if one

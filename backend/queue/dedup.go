@@ -1,6 +1,9 @@
 package queue
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Deduplication (FIFO queues, and standard ones that deliver exactly once): a send whose deduplication ID was accepted within the last DedupMs stores nothing and
 // is answered with the original's id and sequence number. The interval counts from the first accepted send in
@@ -22,7 +25,7 @@ type dedupEntry struct {
 	key       dedupKey
 }
 
-func lessDedup(a, b dedupEntry) bool { return a.seq < b.seq }
+func compareDedups(a, b *dedupEntry) int { return cmp.Compare(a.seq, b.seq) }
 
 func (p *partition) dedupKey(s *Send) dedupKey {
 	if p.settings.DedupPerGroup && p.settings.FIFO {

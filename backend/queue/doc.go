@@ -22,7 +22,8 @@
 // happen to the partition by then happens first. Receiving is a write, for it sets a deadline and a count.
 //
 // Reading order: command.go and result.go (the language), machine.go (the door), session.go (why a retried command is
-// answered and not repeated), partition.go (a partition's indexes and how time moves them), then one file per
+// answered and not repeated), partition.go (a partition's indexes and how time moves them; package sorted has their
+// structure), then one file per
 // command: configure.go, drop.go, delivery.go (what differs by delivery), send.go, dedup.go, receive.go, group.go (the
 // FIFO rule), fair.go (whose turn it is on a standard queue), attempt.go, delete.go, visibility.go. redrive.go and transfer.go move messages between queues, and task.go
 // does so on demand. reads.go answers questions between commands; snapshot.go and restore.go carry the state to another

@@ -46,7 +46,7 @@ func (m *Machine) close(id PartitionID, keep *Keep) *Result {
 	case p == nil && len(m.partitions) >= MaxPartitions:
 		return &Result{Code: Overloaded}
 	case p == nil:
-		p = newPartition(id, keep.Settings, m.nowMs, m.nodes)
+		p = newPartition(id, keep.Settings, m.nowMs)
 		m.partitions[id] = p
 	case p.closed() && p.settings.Version == keep.Settings.Version:
 		return &Result{}

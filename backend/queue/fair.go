@@ -1,9 +1,10 @@
 package queue
 
 import (
+	"cmp"
 	"slices"
 
-	"github.com/google/btree"
+	"chasqui/backend/queue/sorted"
 )
 
 // Fair queues: on a standard queue a message group is a tenant, and a tenant that keeps the consumers busy must not make the
@@ -35,7 +36,7 @@ const (
 // tenant is the visible messages of one message group of a standard partition. It exists while there are any.
 type tenant struct {
 	group string
-	ready *btree.BTreeG[place]
+	ready *sorted.Set[place]
 	// listedAt is the first of ready, which stands in partition.ready for all of them.
 	listedAt place
 }
@@ -48,7 +49,7 @@ type load struct {
 	spent    meter
 }
 
-func lessLoad(a, b load) bool { return a.group < b.group }
+func compareLoads(a, b *load) int { return cmp.Compare(a.group, b.group) }
 
 // meter measures processing time, in message milliseconds.
 type meter struct {
@@ -89,7 +90,7 @@ func (p *partition) offer(at place, group string) {
 	}
 	t := p.tenants[group]
 	if t == nil {
-		t = &tenant{group: group, ready: btree.NewWithFreeListG(treeDegree, lessPlace, p.nodes.places)}
+		t = &tenant{group: group, ready: sorted.New(comparePlaces)}
 		t.ready.ReplaceOrInsert(at)
 		t.listedAt = at
 		p.ready.ReplaceOrInsert(at)
@@ -190,7 +191,7 @@ func (p *partition) takeFair(room int) []message {
 		if full(at) {
 			return false
 		}
-		i, _ := slices.BinarySearchFunc(quiet, at, comparePlaces)
+		i, _ := slices.BinarySearchFunc(quiet, at, func(a, b place) int { return comparePlaces(&a, &b) })
 		quiet = slices.Insert(quiet, i, at)
 		quiet = quiet[:min(len(quiet), room)]
 		return true

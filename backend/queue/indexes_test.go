@@ -1,14 +1,14 @@
 package queue
 
 import (
-	"github.com/google/btree"
+	"chasqui/backend/queue/sorted"
 	"github.com/stretchr/testify/require"
 )
 
 // checkIndexes compares every partition's indexes and counts with those that follow from its messages.
 func checkIndexes(t require.TestingT, m *Machine) {
 	for id, p := range m.partitions {
-		want := newPartition(id, p.settings, p.advancedMs, newNodePools())
+		want := newPartition(id, p.settings, p.advancedMs)
 		p.messages.Ascend(func(m message) bool {
 			want.lastSeq = m.seq
 			want.add(m)
@@ -72,9 +72,9 @@ func checkLoads(t require.TestingT, want, p *partition) {
 	})
 }
 
-func entries[T any](tree *btree.BTreeG[T]) []T {
+func entries[T any](set *sorted.Set[T]) []T {
 	all := []T{}
-	tree.Ascend(func(entry T) bool {
+	set.Ascend(func(entry T) bool {
 		all = append(all, entry)
 		return true
 	})

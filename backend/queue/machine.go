@@ -17,7 +17,6 @@ type Machine struct {
 	tombstones map[PartitionID]int64
 	// moving are the partitions that have set messages aside or have a move task running.
 	moving map[PartitionID]struct{}
-	nodes  *nodePools
 }
 
 // sweepEveryMs spaces the searches for old sessions and tombstones.
@@ -36,7 +35,6 @@ func (m *Machine) reset() {
 		partitions: map[PartitionID]*partition{},
 		tombstones: map[PartitionID]int64{},
 		moving:     map[PartitionID]struct{}{},
-		nodes:      newNodePools(),
 	}
 }
 

@@ -1,7 +1,9 @@
 package queue
 
+import "cmp"
+
 // message is one stored message: its state, and a pointer to its content. It is a value that lives in the partition's
-// tree; a change of state replaces it there. Because the tree copies its nodes when a snapshot shares them, and content
+// set; a change of state replaces it there. Because the set copies its pages when a snapshot shares them, and content
 // is never written after its creation, no snapshot ever sees a change.
 type message struct {
 	seq uint64
@@ -18,7 +20,7 @@ type message struct {
 	content *content
 }
 
-func lessMessage(a, b message) bool { return a.seq < b.seq }
+func compareMessages(a, b *message) int { return cmp.Compare(a.seq, b.seq) }
 
 // content is what a producer sent. It is immutable.
 type content struct {

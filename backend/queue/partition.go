@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/google/btree"
+	"chasqui/backend/queue/sorted"
 )
-
-// treeDegree is the degree of every tree: nodes of up to 63 entries, a few KiB, which is what a write after a snapshot
-// copies.
-const treeDegree = 32
 
 // partition is part of one queue's data.
 //
@@ -31,31 +27,31 @@ type partition struct {
 	dropAtMs int64
 	// lastSeq is the sequence number given out last.
 	lastSeq  uint64
-	messages *btree.BTreeG[message]
+	messages *sorted.Set[message]
 	// dedup holds the accepted sends of the last DedupMs of a queue that deduplicates, by seq and so by time.
-	dedup *btree.BTreeG[dedupEntry]
+	dedup *sorted.Set[dedupEntry]
 	// attempts holds the receives with an attempt ID of the last AttemptMs of a FIFO queue, by time.
-	attempts *btree.BTreeG[attempt]
+	attempts *sorted.Set[attempt]
 	// lastMove is the move number given out last, and moves holds the messages that are set aside. They stay in messages,
 	// for their retention, and are in no other index.
 	lastMove uint64
-	moves    *btree.BTreeG[move]
+	moves    *sorted.Set[move]
 	// tasks are the message move tasks, the newest first. The slice is never changed in place.
 	tasks []TaskState
 	// arrivals has, for partitions of other queues, the latest move that came from there.
 	arrivals map[PartitionID]arrival
 	// loads says how busy the tenants of a standard queue keep the consumers, and spent how busy all messages do since there
 	// are loads. The counts of messages in flight in loads follow from the messages; what was spent is truth. See fair.go.
-	loads *btree.BTreeG[load]
+	loads *sorted.Set[load]
 	spent meter
 
 	// advancedMs is the time up to which ready and hidden are right.
 	advancedMs int64
-	ready      *btree.BTreeG[place]
-	hidden     *btree.BTreeG[place]
+	ready      *sorted.Set[place]
+	hidden     *sorted.Set[place]
 	// aged holds the messages of a standard queue that were sent to another queue first, by the time of that: they are
 	// older than their numbers say.
-	aged *btree.BTreeG[place]
+	aged *sorted.Set[place]
 	// inFlight and delayed count the entries of hidden by kind.
 	inFlight, delayed int
 	// bytes is the size of all content data.
@@ -71,7 +67,6 @@ type partition struct {
 	attemptTimes map[string]int64
 	// lastSender is the sender ID of the latest send, shared by all consecutive messages of one sender.
 	lastSender string
-	nodes      *nodePools
 }
 
 // place is a message's place in an index by time: the time at which it is (or was) visible, then its sequence number.
@@ -82,48 +77,26 @@ type place struct {
 	delayed, grouped bool
 }
 
-func lessPlace(a, b place) bool {
+func comparePlaces(a, b *place) int {
 	if a.visibleAtMs != b.visibleAtMs {
-		return a.visibleAtMs < b.visibleAtMs
+		return cmp.Compare(a.visibleAtMs, b.visibleAtMs)
 	}
-	return a.seq < b.seq
+	return cmp.Compare(a.seq, b.seq)
 }
 
-func comparePlaces(a, b place) int {
-	return cmp.Or(cmp.Compare(a.visibleAtMs, b.visibleAtMs), cmp.Compare(a.seq, b.seq))
-}
+func lessPlace(a, b place) bool { return comparePlaces(&a, &b) < 0 }
 
-// nodePools are lists of unused tree nodes, shared by all partitions of a machine: an idle partition should cost
-// little.
-type nodePools struct {
-	messages *btree.FreeListG[message]
-	places   *btree.FreeListG[place]
-	dedup    *btree.FreeListG[dedupEntry]
-	attempts *btree.FreeListG[attempt]
-	loads    *btree.FreeListG[load]
-}
-
-func newNodePools() *nodePools {
-	return &nodePools{
-		messages: btree.NewFreeListG[message](btree.DefaultFreeListSize),
-		places:   btree.NewFreeListG[place](btree.DefaultFreeListSize),
-		dedup:    btree.NewFreeListG[dedupEntry](btree.DefaultFreeListSize),
-		attempts: btree.NewFreeListG[attempt](btree.DefaultFreeListSize),
-		loads:    btree.NewFreeListG[load](btree.DefaultFreeListSize),
-	}
-}
-
-func newPartition(id PartitionID, settings Settings, nowMs int64, nodes *nodePools) *partition {
+func newPartition(id PartitionID, settings Settings, nowMs int64) *partition {
 	return &partition{
-		id: id, settings: settings, advancedMs: nowMs, nodes: nodes,
-		messages: btree.NewWithFreeListG(treeDegree, lessMessage, nodes.messages),
-		dedup:    btree.NewWithFreeListG(treeDegree, lessDedup, nodes.dedup),
-		attempts: btree.NewWithFreeListG(treeDegree, lessAttempt, nodes.attempts),
-		ready:    btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
-		hidden:   btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
-		aged:     btree.NewWithFreeListG(treeDegree, lessPlace, nodes.places),
-		moves:    newMoves(), arrivals: map[PartitionID]arrival{},
-		loads:  btree.NewWithFreeListG(treeDegree, lessLoad, nodes.loads),
+		id: id, settings: settings, advancedMs: nowMs,
+		messages: sorted.New(compareMessages),
+		dedup:    sorted.New(compareDedups),
+		attempts: sorted.New(compareAttempts),
+		ready:    sorted.New(comparePlaces),
+		hidden:   sorted.New(comparePlaces),
+		aged:     sorted.New(comparePlaces),
+		moves:    sorted.New(compareMoves), arrivals: map[PartitionID]arrival{},
+		loads:  sorted.New(compareLoads),
 		groups: map[string]*group{}, dedupSeqs: map[dedupKey]uint64{}, attemptTimes: map[string]int64{},
 	}
 }

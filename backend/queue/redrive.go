@@ -1,10 +1,9 @@
 package queue
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-
-	"github.com/google/btree"
 )
 
 // A message that would be received more often than its queue allows moves to another queue, its dead-letter queue,
@@ -51,9 +50,7 @@ type move struct {
 	sourceARN string
 }
 
-func lessMove(a, b move) bool { return a.number < b.number }
-
-func newMoves() *btree.BTreeG[move] { return btree.NewG(treeDegree, lessMove) }
+func compareMoves(a, b *move) int { return cmp.Compare(a.number, b.number) }
 
 // Outgoing is a message that is set aside, as it is to be transferred.
 type Outgoing struct {

@@ -179,7 +179,7 @@ func (l *restoring) readPartition(r *rpc.Reader, complete bool) {
 	case l.machine.partitions[id] != nil:
 		r.Fail("partition %v comes twice", id)
 	default:
-		l.partition = newPartition(id, settings, advancedMs, l.machine.nodes)
+		l.partition = newPartition(id, settings, advancedMs)
 		l.partition.lastSeq, l.partition.dropAtMs = lastSeq, dropAtMs
 		l.partition.lastMove, l.lastMove = lastMove, lastMove
 		l.machine.partitions[id] = l.partition

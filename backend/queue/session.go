@@ -1,10 +1,11 @@
 package queue
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
-	"github.com/google/btree"
+	"chasqui/backend/queue/sorted"
 )
 
 // A client that gets no answer does not know whether its command was applied, so it sends the command again; so that
@@ -47,22 +48,22 @@ type keptEntry struct {
 	result       *keptResult
 }
 
-func lessKept(a, b keptEntry) bool {
+func compareKept(a, b *keptEntry) int {
 	if a.session != b.session {
-		return a.session < b.session
+		return cmp.Compare(a.session, b.session)
 	}
-	return a.seq < b.seq
+	return cmp.Compare(a.seq, b.seq)
 }
 
 // sessionTable holds all sessions of a slot and the results kept for them.
 type sessionTable struct {
 	byID map[uint64]*session
-	// kept is one tree for all sessions, so that a snapshot clones it in O(1).
-	kept *btree.BTreeG[keptEntry]
+	// kept is one set for all sessions, so that a snapshot clones it in O(1).
+	kept *sorted.Set[keptEntry]
 }
 
 func newSessionTable() sessionTable {
-	return sessionTable{byID: map[uint64]*session{}, kept: btree.NewG(treeDegree, lessKept)}
+	return sessionTable{byID: map[uint64]*session{}, kept: sorted.New(compareKept)}
 }
 
 // executeOnce executes c unless its session shows that it was executed before or must not be any more.

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"chasqui/backend/queue/sorted"
 	"chasqui/node/rpc"
-	"github.com/google/btree"
 )
 
 // The records of a snapshot, each a msgpack array that begins with its kind. Records come in this order, sessions,
@@ -52,7 +52,7 @@ const (
 type Snapshot struct {
 	nowMs      int64
 	sessions   []sessionState
-	kept       *btree.BTreeG[keptEntry]
+	kept       *sorted.Set[keptEntry]
 	tombstones []tombstone
 	partitions []partitionState
 }
@@ -74,14 +74,14 @@ type partitionState struct {
 	dropAtMs   int64
 	lastSeq    uint64
 	advancedMs int64
-	messages   *btree.BTreeG[message]
-	dedup      *btree.BTreeG[dedupEntry]
-	attempts   *btree.BTreeG[attempt]
+	messages   *sorted.Set[message]
+	dedup      *sorted.Set[dedupEntry]
+	attempts   *sorted.Set[attempt]
 	lastMove   uint64
-	moves      *btree.BTreeG[move]
+	moves      *sorted.Set[move]
 	arrivals   map[PartitionID]arrival
 	tasks      []TaskState
-	loads      *btree.BTreeG[load] // nil if there are none
+	loads      *sorted.Set[load] // nil if there are none
 	spent      meter
 	inFlight   int
 }
