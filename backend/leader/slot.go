@@ -158,6 +158,7 @@ func (m *machine) Apply(now int64, operations [][]byte) []any {
 	results := make([]any, len(operations))
 	moves := false
 	s.mu.Lock()
+	s.machine.BeginEntry(operations)
 	for i, operation := range operations {
 		command, err := queue.DecodeCommand(operation)
 		if err != nil {
@@ -168,6 +169,7 @@ func (m *machine) Apply(now int64, operations [][]byte) []any {
 		s.waits.touch(command.Partition)
 		moves = moves || mayMove(&command)
 	}
+	s.machine.EndEntry()
 	if moves && s.machine.Moving() {
 		s.tellMoving()
 	}
@@ -188,7 +190,7 @@ const messageOverheadBytes = 512
 func (s *Slot) size(now int64) {
 	totals := s.machine.Totals()
 	s.sizedMs = now
-	s.stateBytes.Store(totals.Bytes + int64(totals.Messages)*messageOverheadBytes)
+	s.stateBytes.Store(totals.Bytes + totals.Unused + int64(totals.Messages)*messageOverheadBytes)
 }
 
 // Snapshot captures the state.

@@ -7,7 +7,7 @@ func (m *Machine) configure(id PartitionID, settings Settings) *Result {
 		if len(m.partitions) >= MaxPartitions {
 			return &Result{Code: Overloaded}
 		}
-		m.partitions[id] = newPartition(id, settings, m.nowMs)
+		m.partitions[id] = newPartition(id, settings, m.nowMs, &m.memory)
 		return &Result{}
 	}
 	// What was due under the old settings happens first: a message past the old retention does not come back because
@@ -58,7 +58,8 @@ func (p *partition) delayAnew() {
 // purge removes every message in any state and forgets deduplication and attempt IDs, so that a producer may send the
 // same messages again. Sequence numbers go on: a handle from before the purge must not name a message from after it.
 func (p *partition) purge() {
-	fresh := newPartition(p.id, p.settings, p.advancedMs)
+	p.unplaceAll()
+	fresh := newPartition(p.id, p.settings, p.advancedMs, p.memory)
 	fresh.lastSeq = p.lastSeq
 	fresh.lastMove, fresh.arrivals, fresh.tasks = p.lastMove, p.arrivals, p.tasks
 	*p = *fresh

@@ -46,7 +46,7 @@ func (m *Machine) close(id PartitionID, keep *Keep) *Result {
 	case p == nil && len(m.partitions) >= MaxPartitions:
 		return &Result{Code: Overloaded}
 	case p == nil:
-		p = newPartition(id, keep.Settings, m.nowMs)
+		p = newPartition(id, keep.Settings, m.nowMs, &m.memory)
 		m.partitions[id] = p
 	case p.closed() && p.settings.Version == keep.Settings.Version:
 		return &Result{}
@@ -72,7 +72,10 @@ func (m *Machine) dropDue(id PartitionID) {
 // drop removes partition id and leaves a tombstone, also where there was no partition: a KindConfigure may be on its
 // way.
 func (m *Machine) drop(id PartitionID) *Result {
-	delete(m.partitions, id)
+	if p := m.partitions[id]; p != nil {
+		p.unplaceAll()
+		delete(m.partitions, id)
+	}
 	if !m.dropped(id) {
 		m.tombstones[id] = m.nowMs
 	}

@@ -296,7 +296,7 @@ func (w *workshop) longestWait(grouped bool) int64 {
 	}
 	// What was never received has waited too.
 	machine.partitions[id].messages.Ascend(func(m message) bool {
-		if m.content.body()[0] == quiet && m.receives == 0 {
+		if m.content.body[0] == quiet && m.receives == 0 {
 			longestMs = max(longestMs, endMs-m.sentMs)
 		}
 		return true

@@ -8,7 +8,7 @@ import (
 // checkIndexes compares every partition's indexes and counts with those that follow from its messages.
 func checkIndexes(t require.TestingT, m *Machine) {
 	for id, p := range m.partitions {
-		want := newPartition(id, p.settings, p.advancedMs)
+		want := newPartition(id, p.settings, p.advancedMs, &memory{})
 		p.messages.Ascend(func(m message) bool {
 			want.lastSeq = m.seq
 			want.add(m)
@@ -42,11 +42,49 @@ func checkIndexes(t require.TestingT, m *Machine) {
 		require.Len(t, p.dedupSeqs, p.dedup.Len())
 		require.Len(t, p.attemptTimes, p.attempts.Len())
 	}
+	checkRegions(t, m)
 	kept := 0
 	for _, s := range m.sessions.byID {
 		kept += s.kept
 	}
 	require.Equal(t, m.sessions.kept.Len(), kept)
+}
+
+// checkRegions compares what regions say is used of them with what the messages use, and what is unused with its bound.
+func checkRegions(t require.TestingT, m *Machine) {
+	require.Nil(t, m.memory.open)
+	usedOf, unused, used := map[*extent]int{}, int64(0), int64(0)
+	for id, p := range m.partitions {
+		p.messages.Ascend(func(m message) bool {
+			e := m.content.extent
+			if e == nil {
+				return true
+			}
+			require.Same(t, p, e.partition)
+			require.NotNil(t, e.region, "message %d of %v keeps a region that was let go", m.seq, id)
+			require.LessOrEqual(t, e.first, m.seq)
+			require.GreaterOrEqual(t, e.last, m.seq)
+			usedOf[e] += m.content.size()
+			return true
+		})
+		for _, e := range entries(p.extents) {
+			require.NotZero(t, usedOf[e], "an extent of %v without messages", id)
+		}
+	}
+	usedOfRegion := map[*region]int{}
+	for e, bytes := range usedOf {
+		require.Equal(t, bytes, e.used)
+		require.True(t, e.partition.extents.Has(e))
+		require.Contains(t, e.region.extents, e)
+		usedOfRegion[e.region] += bytes
+	}
+	for r, bytes := range usedOfRegion {
+		require.Equal(t, bytes, r.used)
+		require.GreaterOrEqual(t, r.used*2, r.bytes, "less than half of a region is used")
+		used, unused = used+int64(r.used), unused+int64(r.bytes-r.used)
+	}
+	require.Equal(t, unused, m.memory.unused)
+	require.LessOrEqual(t, unused, used)
 }
 
 // listed returns what each tenant has and where it stands.

@@ -45,7 +45,7 @@ func (l *limitTest) fill(inFlight, visible int) {
 	p := l.machine.partitions[PartitionID{Queue: 1}]
 	for i := range inFlight + visible {
 		p.lastSeq++
-		m := message{seq: p.lastSeq, sentMs: 1, visibleAtMs: 1, content: newContent(&Send{Group: strconv.Itoa(i)}, "")}
+		m := message{seq: p.lastSeq, sentMs: 1, visibleAtMs: 1, content: &content{group: strconv.Itoa(i)}}
 		if i < inFlight {
 			m.visibleAtMs, m.firstReceiveMs, m.lastReceiveMs, m.receives = 60_001, 1, 1, 1
 		}

@@ -17,6 +17,7 @@ type Machine struct {
 	tombstones map[PartitionID]int64
 	// moving are the partitions that have set messages aside or have a move task running.
 	moving map[PartitionID]struct{}
+	memory memory
 }
 
 // sweepEveryMs spaces the searches for old sessions and tombstones.
@@ -42,8 +43,10 @@ func (m *Machine) reset() {
 // the leader that proposed the entry). It returns one *Result per operation. A time before one already seen counts
 // as that one. An operation that does not decode is answered BadCommand and changes nothing.
 //
-// Stored messages do not keep the bytes of operations alive.
+// Stored messages may keep the bytes of operations alive, which should be one allocation's. Nobody may write to them.
 func (m *Machine) Apply(nowMs int64, operations [][]byte) []any {
+	m.BeginEntry(operations)
+	defer m.EndEntry()
 	results := make([]any, len(operations))
 	for i, operation := range operations {
 		command, err := DecodeCommand(operation)

@@ -22,38 +22,63 @@ type message struct {
 
 func compareMessages(a, b *message) int { return cmp.Compare(a.seq, b.seq) }
 
-// content is what a producer sent. It is immutable.
+// content is what a producer sent. What others can see of it is immutable.
 type content struct {
-	messageID [16]byte
-	// data is body, attributes and system attributes, in this order, in one allocation of exactly their size.
-	data                       []byte
-	bodyBytes, attributesBytes int
-	senderID, group, dedupID   string
+	messageID                [16]byte
+	body                     []byte
+	senderID, group, dedupID string
+	// attributes is nil for a message without any.
+	attributes *attributes
 	// origin is nil for a message that has been in no other queue.
 	origin *origin
+	// extent is where the bytes are part of a log entry's memory; nil if they are memory of the content's own. See region.go.
+	extent *extent
 }
 
-// newContent copies what it needs out of s, so that the log entry s was decoded from can be released. senderID is a
-// string equal to s.SenderID that the content may share with others.
-func newContent(s *Send, senderID string) *content {
-	data := make([]byte, 0, len(s.Body)+len(s.Attributes)+len(s.SystemAttributes))
-	data = append(data, s.Body...)
-	data = append(data, s.Attributes...)
-	data = append(data, s.SystemAttributes...)
-	return &content{
-		messageID: s.MessageID, data: data, bodyBytes: len(s.Body), attributesBytes: len(s.Attributes),
-		senderID: senderID, group: s.Group, dedupID: s.DedupID,
+// attributes are a message's attributes and system attributes, as encoded by the frontend.
+type attributes struct {
+	attributes, system []byte
+}
+
+// set takes what s has, and the memory of its bytes with it. senderID is a string equal to s.SenderID that the content may
+// share with others.
+func (c *content) set(s *Send, senderID string) {
+	*c = content{messageID: s.MessageID, body: s.Body, senderID: senderID, group: s.Group, dedupID: s.DedupID}
+	if len(s.Attributes)+len(s.SystemAttributes) > 0 {
+		c.attributes = &attributes{s.Attributes, s.SystemAttributes}
 	}
 }
 
-func (c *content) body() []byte { return part(c.data, 0, c.bodyBytes) }
-
-func (c *content) attributes() []byte {
-	return part(c.data, c.bodyBytes, c.bodyBytes+c.attributesBytes)
+// separate gives the content's bytes memory of their own: one allocation of exactly their size.
+func (c *content) separate() {
+	data := make([]byte, 0, c.size())
+	own := func(b []byte) []byte {
+		from := len(data)
+		data = append(data, b...)
+		return part(data, from, len(data))
+	}
+	c.body = own(c.body)
+	if c.attributes != nil {
+		c.attributes = &attributes{own(c.attributes.attributes), own(c.attributes.system)}
+	}
+	c.extent = nil
 }
 
-func (c *content) systemAttributes() []byte {
-	return part(c.data, c.bodyBytes+c.attributesBytes, len(c.data))
+// size is how many bytes the body and the attributes have.
+func (c *content) size() int {
+	size := len(c.body)
+	if c.attributes != nil {
+		size += len(c.attributes.attributes) + len(c.attributes.system)
+	}
+	return size
+}
+
+// encodedAttributes returns the attributes and the system attributes; what is empty is nil.
+func (c *content) encodedAttributes() (message, system []byte) {
+	if c.attributes == nil {
+		return nil, nil
+	}
+	return c.attributes.attributes, c.attributes.system
 }
 
 // part returns data[from:to], nil if that is empty. Its capacity ends with it, so that an append cannot write into
@@ -75,9 +100,10 @@ func (m *message) place() place {
 
 // delivery is the message as its latest receiver gets it.
 func (m *message) delivery() Message {
+	attributes, system := m.content.encodedAttributes()
 	delivered := Message{
 		MessageID: m.content.messageID, Seq: m.seq, Receive: m.receives,
-		Body: m.content.body(), Attributes: m.content.attributes(), SystemAttributes: m.content.systemAttributes(),
+		Body: m.content.body, Attributes: attributes, SystemAttributes: system,
 		SenderID: m.content.senderID, Group: m.content.group, DedupID: m.content.dedupID,
 		SentMs: m.originalSentMs(), FirstReceiveMs: m.firstReceiveMs, EarlierReceives: m.earlierReceives(),
 	}

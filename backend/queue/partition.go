@@ -65,6 +65,10 @@ type partition struct {
 	// dedupSeqs finds an entry of dedup by its key, attemptTimes an entry of attempts by its ID.
 	dedupSeqs    map[dedupKey]uint64
 	attemptTimes map[string]int64
+	// extents are the partition's parts of log entries whose memory its messages keep, and extent is the latest.
+	extents *sorted.Set[*extent]
+	extent  *extent
+	memory  *memory
 	// lastSender is the sender ID of the latest send, shared by all consecutive messages of one sender.
 	lastSender string
 }
@@ -86,9 +90,9 @@ func comparePlaces(a, b *place) int {
 
 func lessPlace(a, b place) bool { return comparePlaces(&a, &b) < 0 }
 
-func newPartition(id PartitionID, settings Settings, nowMs int64) *partition {
+func newPartition(id PartitionID, settings Settings, nowMs int64, memory *memory) *partition {
 	return &partition{
-		id: id, settings: settings, advancedMs: nowMs,
+		id: id, settings: settings, advancedMs: nowMs, memory: memory, extents: sorted.New(compareExtents),
 		messages: sorted.New(compareMessages),
 		dedup:    sorted.New(compareDedups),
 		attempts: sorted.New(compareAttempts),
@@ -186,7 +190,7 @@ func (p *partition) add(m message) {
 		panic(fmt.Sprintf("partition %v: message %d of %d ms added out of order (last seq %d)", p.id, m.seq, m.sentMs, p.lastSeq))
 	}
 	p.messages.ReplaceOrInsert(m)
-	p.bytes += int64(len(m.content.data))
+	p.bytes += int64(m.content.size())
 	p.digest += m.digest()
 	if p.isAged(&m) {
 		p.aged.ReplaceOrInsert(agedPlace(&m))
@@ -226,7 +230,8 @@ func (p *partition) remove(m message) {
 	}
 	p.messages.Delete(m)
 	p.digest -= m.digest()
-	p.bytes -= int64(len(m.content.data))
+	p.bytes -= int64(m.content.size())
+	p.unplace(m.content)
 	if m.move == 0 {
 		p.leave(&m)
 	}

@@ -133,15 +133,16 @@ func (m *Machine) Partitions() []PartitionID {
 // Totals are the sizes of a slot's state.
 type Totals struct {
 	Partitions, Tombstones, Sessions, KeptResults, Messages int
-	// Bytes is the size of all bodies and attributes.
-	Bytes int64
+	// Bytes is the size of all bodies and attributes, and Unused how many bytes more they keep in memory: what is around them
+	// in the log entries that brought them, and at most as many bytes as they have that belonged to messages which are gone.
+	Bytes, Unused int64
 }
 
 // Totals returns the sizes of the state as the last command left it.
 func (m *Machine) Totals() Totals {
 	totals := Totals{
 		Partitions: len(m.partitions), Tombstones: len(m.tombstones),
-		Sessions: len(m.sessions.byID), KeptResults: m.sessions.kept.Len(),
+		Sessions: len(m.sessions.byID), KeptResults: m.sessions.kept.Len(), Unused: m.memory.unused,
 	}
 	for _, p := range m.partitions {
 		totals.Messages += p.messages.Len()
@@ -186,7 +187,7 @@ func (p *partition) lookAhead(nowMs int64) *lookAhead {
 			l.firstSeq, l.oldestSentMs = oldest.seq, oldest.sentMs
 			return false
 		}
-		l.bytes -= int64(len(oldest.content.data))
+		l.bytes -= int64(oldest.content.size())
 		if oldest.move != 0 {
 			return true
 		}
@@ -202,7 +203,7 @@ func (p *partition) lookAhead(nowMs int64) *lookAhead {
 			return true // counted above
 		}
 		m := p.mustGet(at.seq)
-		l.bytes -= int64(len(m.content.data))
+		l.bytes -= int64(m.content.size())
 		if m.move == 0 {
 			l.total--
 			if m.hidden(nowMs) {

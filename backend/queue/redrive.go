@@ -153,11 +153,12 @@ func (p *partition) outgoing(limit int) []Outgoing {
 			return false
 		}
 		m := p.mustGet(mv.seq)
+		attributes, system := m.content.encodedAttributes()
 		moved := Moved{
 			Number: mv.number,
 			Send: Send{
-				MessageID: m.content.messageID, Body: m.content.body(), Attributes: m.content.attributes(),
-				SystemAttributes: m.content.systemAttributes(), SenderID: m.content.senderID,
+				MessageID: m.content.messageID, Body: m.content.body, Attributes: attributes,
+				SystemAttributes: system, SenderID: m.content.senderID,
 				Group: m.content.group, DedupID: m.content.dedupID,
 			},
 		}

@@ -349,7 +349,7 @@ func TestExactlyOneCopy(t *testing.T) {
 			last := map[string]uint64{}
 			r.target.partitions[targetID].messages.Ascend(func(m message) bool {
 				var n uint64
-				_, err := fmt.Sscan(string(m.content.body()), &n)
+				_, err := fmt.Sscan(string(m.content.body), &n)
 				require.NoError(t, err)
 				require.Greater(t, n, last[m.content.group], "order of the group")
 				last[m.content.group] = n
@@ -366,14 +366,14 @@ func (r *redriveRun) checkCopies() {
 	source, aside, target := map[string]int{}, map[string]int{}, map[string]int{}
 	r.source.partitions[sourceID].messages.Ascend(func(m message) bool {
 		if m.move != 0 {
-			aside[string(m.content.body())]++
+			aside[string(m.content.body)]++
 		} else {
-			source[string(m.content.body())]++
+			source[string(m.content.body)]++
 		}
 		return true
 	})
 	r.target.partitions[targetID].messages.Ascend(func(m message) bool {
-		target[string(m.content.body())]++
+		target[string(m.content.body)]++
 		return true
 	})
 	for n := 1; n <= r.sent; n++ {

@@ -179,7 +179,7 @@ func (l *restoring) readPartition(r *rpc.Reader, complete bool) {
 	case l.machine.partitions[id] != nil:
 		r.Fail("partition %v comes twice", id)
 	default:
-		l.partition = newPartition(id, settings, advancedMs)
+		l.partition = newPartition(id, settings, advancedMs, &l.machine.memory)
 		l.partition.lastSeq, l.partition.dropAtMs = lastSeq, dropAtMs
 		l.partition.lastMove, l.lastMove = lastMove, lastMove
 		l.machine.partitions[id] = l.partition
@@ -207,7 +207,9 @@ func (l *restoring) readMessage(r *rpc.Reader, moved bool) {
 	case m.seq > p.lastSeq || !p.follows(&m):
 		r.Fail("message %d of %d ms is out of order, last seq is %d", m.seq, m.sentMs, p.lastSeq)
 	default:
-		m.content = newContent(&s, p.shareSender(s.SenderID))
+		m.content = &content{}
+		m.content.set(&s, p.shareSender(s.SenderID))
+		m.content.separate() // the record's memory is used again
 		m.content.origin = from
 		p.add(m)
 	}

@@ -5,15 +5,17 @@ import "strings"
 // send stores the messages in order. The result has one entry per message.
 func (p *partition) send(sends []Send) *Result {
 	result := &Result{Sent: make([]Sent, len(sends))}
+	contents := make([]content, len(sends)) // a message that is left keeps those of its batch, a few hundred bytes
 	for i := range sends {
-		result.Sent[i] = p.sendOne(&sends[i])
+		result.Sent[i] = p.sendOne(&sends[i], &contents[i])
 	}
 	return result
 }
 
-func (p *partition) sendOne(s *Send) Sent {
+// sendOne stores a message, unless it is a duplicate, with its content at c.
+func (p *partition) sendOne(s *Send, c *content) Sent {
 	if !p.settings.exact() {
-		return p.store(s)
+		return p.store(s, c)
 	}
 	if s.DedupID == "" || p.settings.FIFO && s.Group == "" {
 		return Sent{MessageID: s.MessageID, Code: BadCommand}
@@ -22,18 +24,17 @@ func (p *partition) sendOne(s *Send) Sent {
 	if original, ok := p.findDedup(key); ok {
 		return Sent{MessageID: original.messageID, Seq: original.seq, Duplicate: true}
 	}
-	sent := p.store(s)
+	sent := p.store(s, c)
 	p.rememberDedup(key, sent)
 	return sent
 }
 
 // store gives the message a sequence number and stores it, visible or delayed.
-func (p *partition) store(s *Send) Sent {
+func (p *partition) store(s *Send, c *content) Sent {
 	p.lastSeq++
-	p.add(message{
-		seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs + s.DelayMs,
-		content: newContent(s, p.shareSender(s.SenderID)),
-	})
+	c.set(s, p.shareSender(s.SenderID))
+	p.place(c, p.lastSeq)
+	p.add(message{seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs + s.DelayMs, content: c})
 	return Sent{MessageID: s.MessageID, Seq: p.lastSeq}
 }
 

@@ -1,9 +1,11 @@
 package queue
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"chasqui/backend/queue/sorted"
 )
@@ -183,7 +185,7 @@ func (t *sessionTable) keep(id uint64, s *session, seq uint64, result *keptResul
 func (m *Machine) remember(id PartitionID, result *Result) *keptResult {
 	kept := &keptResult{partition: id, code: result.Code, sent: result.Sent, codes: result.Codes}
 	if p := m.partitions[id]; p != nil && p.settings.Delivery == AtMostOnce {
-		kept.taken = result.Messages
+		kept.taken = separate(result.Messages)
 	} else if len(result.Messages) > 0 {
 		kept.delivered = make([]Handle, len(result.Messages))
 		for i := range result.Messages {
@@ -191,6 +193,16 @@ func (m *Machine) remember(id PartitionID, result *Result) *keptResult {
 		}
 	}
 	return kept
+}
+
+// separate returns the messages with memory of their own: those that were removed keep no log entry alive.
+func separate(messages []Message) []Message {
+	separated := slices.Clone(messages)
+	for i := range separated {
+		m := &separated[i]
+		m.Body, m.Attributes, m.SystemAttributes = bytes.Clone(m.Body), bytes.Clone(m.Attributes), bytes.Clone(m.SystemAttributes)
+	}
+	return separated
 }
 
 // repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and

@@ -86,7 +86,7 @@ type partitionState struct {
 	inFlight   int
 }
 
-// Snapshot captures the state. It copies no message: the trees are shared until one side writes to them, so it takes
+// Snapshot captures the state. It copies no message: the sets are shared until one side writes to them, so it takes
 // well under a microsecond per partition and session, whatever they hold. It never returns an error.
 func (m *Machine) Snapshot() (*Snapshot, error) {
 	s := &Snapshot{
@@ -278,9 +278,10 @@ func (m *message) encode(w *rpc.Writer) {
 	w.Int64(m.lastReceiveMs)
 	w.Uint64(uint64(m.receives))
 	w.Bytes(m.content.messageID[:])
-	w.Bytes(m.content.body())
-	w.Bytes(m.content.attributes())
-	w.Bytes(m.content.systemAttributes())
+	attributes, system := m.content.encodedAttributes()
+	w.Bytes(m.content.body)
+	w.Bytes(attributes)
+	w.Bytes(system)
 	w.String(m.content.senderID)
 	w.String(m.content.group)
 	w.String(m.content.dedupID)

@@ -54,14 +54,13 @@ func (p *partition) transfer(t *Transfer) *Result {
 			continue
 		}
 		p.lastSeq++
-		stored := message{
-			seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs,
-			content: newContent(&m.Send, p.shareSender(m.SenderID)),
-		}
+		c := &content{}
+		c.set(&m.Send, p.shareSender(m.SenderID))
 		if m.SourceARN != "" {
-			stored.content.origin = &origin{sentMs: m.SentMs, receives: m.Receives, sourceARN: m.SourceARN}
+			c.origin = &origin{sentMs: m.SentMs, receives: m.Receives, sourceARN: m.SourceARN}
 		}
-		p.add(stored)
+		p.place(c, p.lastSeq)
+		p.add(message{seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs, content: c})
 		last.number = m.Number
 	}
 	last.atMs = p.advancedMs

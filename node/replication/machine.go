@@ -13,7 +13,8 @@ import (
 type StateMachine interface {
 	// Apply carries out operations in order and returns one result for each. It must depend on nothing but the
 	// state, now and the operations. now is milliseconds since 1970, stamped by the proposing leader; it never
-	// decreases. The operations' bytes are never reused: they may be kept, but they share their entry's memory.
+	// decreases. The operations' bytes are never reused: they may be kept, but they share their entry's memory, in which
+	// there is little else.
 	Apply(now int64, operations [][]byte) []any
 	// Snapshot captures the state in constant time (copy on write): no Apply runs meanwhile. What it writes must depend
 	// on nothing but the state: equal states give equal bytes, on every host and after a Restore too.

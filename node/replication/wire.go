@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -8,9 +9,9 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// Raft's messages on the wire. Entries are the bulk of all traffic inside a cluster, so they are laid out plainly
-// and decoded without copying: an entry's Data aliases the received frame. Integers are little-endian; every byte
-// string has a four-byte length.
+// Raft's messages on the wire. Entries are the bulk of all traffic inside a cluster, so they are laid out plainly, and an
+// entry that comes alone, as nearly all do, is decoded without copying: its Data aliases the received frame. Integers are
+// little-endian; every byte string has a four-byte length.
 //
 //	every message:    group(4) | fields as below
 //	append request:   protocol(4) id addr | term prevIndex prevTerm commit (8 each) | count(4) | entries
@@ -130,6 +131,9 @@ func decodeAppendRequest(d *decoder) (*raft.AppendEntriesRequest, error) {
 			l.Index, l.Term, l.Type = d.u64(), d.u64(), raft.LogType(d.u8())
 			l.AppendedAt = fromUnixNano(int64(d.u64()))
 			l.Data = d.bytes()
+			if count > 1 { // a state machine may keep one entry's memory, and must not keep that of all with it
+				l.Data = bytes.Clone(l.Data)
+			}
 			r.Entries[i] = l
 		}
 	}

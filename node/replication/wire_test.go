@@ -88,3 +88,22 @@ func FuzzMessages(f *testing.F) {
 		_, _, _ = decodeEntry(b)
 	})
 }
+
+// TestEntryMemory: an entry that comes alone is its frame, and entries that come together do not keep each other in memory.
+func TestEntryMemory(t *testing.T) {
+	for count := 1; count <= 3; count++ {
+		r := &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: 3, ID: []byte("a"), Addr: []byte("b")}}
+		for i := range count {
+			r.Entries = append(r.Entries, &raft.Log{Index: uint64(i + 1), Data: bytes.Repeat([]byte{1}, 100)})
+		}
+		frame := bytes.Join(encodeAppendRequest(7, r), nil)
+		got, err := decodeAppendRequest(&decoder{b: frame[4:]})
+		require.NoError(t, err)
+		require.Equal(t, count, len(got.Entries))
+		clear(frame)
+		for _, entry := range got.Entries {
+			require.Equal(t, count == 1, bytes.Equal(entry.Data, make([]byte, 100)))
+			require.Len(t, entry.Data, 100)
+		}
+	}
+}

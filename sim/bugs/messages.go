@@ -50,8 +50,8 @@ func messages() []Bug {
 			Says: "Delayed messages are visible at once on a host that came back from a snapshot.",
 			Edits: []Edit{{
 				File: "backend/queue/restore.go",
-				Old:  "		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
-				New:  "		if m.receives == 0 {\n			m.visibleAtMs = m.sentMs\n		}\n		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
+				Old:  "		m.content = &content{}\n",
+				New:  "		if m.receives == 0 {\n			m.visibleAtMs = m.sentMs\n		}\n		m.content = &content{}\n",
 			}},
 			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "delay",
@@ -63,8 +63,8 @@ func messages() []Bug {
 				"one message.",
 			Edits: []Edit{{
 				File: "backend/queue/restore.go",
-				Old:  "		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
-				New:  "		if m.receives > 0 {\n			m.visibleAtMs = m.lastReceiveMs\n		}\n		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
+				Old:  "		m.content = &content{}\n",
+				New:  "		if m.receives > 0 {\n			m.visibleAtMs = m.lastReceiveMs\n		}\n		m.content = &content{}\n",
 			}},
 			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "hold-overlap",
@@ -219,8 +219,8 @@ func messages() []Bug {
 				"consumer gave up is stuck.",
 			Edits: []Edit{{
 				File: "backend/queue/restore.go",
-				Old:  "		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
-				New:  "		if m.receives > 0 {\n			m.visibleAtMs += 60_000\n		}\n		m.content = newContent(&s, p.shareSender(s.SenderID))\n",
+				Old:  "		m.content = &content{}\n",
+				New:  "		if m.receives > 0 {\n			m.visibleAtMs += 60_000\n		}\n		m.content = &content{}\n",
 			}},
 			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "equal-state",
