@@ -12,7 +12,7 @@ func messages() []Bug {
 			Edits: []Edit{{
 				File: "backend/queue/snapshot.go",
 				Old:  "	p.dedup.Ascend(func(entry dedupEntry) bool {\n",
-				New:  "	p.dedup.DescendLessOrEqual(dedupEntry{}, func(entry dedupEntry) bool {\n",
+				New:  "	p.dedup.AscendLessThan(dedupEntry{}, func(entry dedupEntry) bool {\n",
 			}},
 			Needs: append(slices.Clone(restarts), "wipe"),
 			Rule:  "duplicate-send-fifo",
@@ -25,7 +25,7 @@ func messages() []Bug {
 			Edits: []Edit{{
 				File: "backend/queue/snapshot.go",
 				Old:  "	s.kept.AscendGreaterOrEqual(keptEntry{session: session.id}, func(entry keptEntry) bool {\n",
-				New:  "	s.kept.DescendLessOrEqual(keptEntry{}, func(entry keptEntry) bool {\n",
+				New:  "	s.kept.AscendLessThan(keptEntry{}, func(entry keptEntry) bool {\n",
 			}},
 			Needs:    append(slices.Clone(restarts), "wipe"),
 			Scenario: "unheard-backends",

@@ -26,7 +26,7 @@ func restorations() []Bug {
 			Edits: []Edit{{
 				File: "backend/queue/configure.go",
 				Old:  "	p.dropAtMs = 0 // newer than the deletion: the queue was restored\n",
-				New:  "	if p.closed() {\n		p.dedup.Clear(true)\n		clear(p.dedupSeqs)\n	}\n	p.dropAtMs = 0\n",
+				New:  "	if p.closed() {\n		for p.dedup.Len() > 0 {\n			p.dedup.DeleteMin()\n		}\n		clear(p.dedupSeqs)\n	}\n	p.dropAtMs = 0\n",
 			}},
 			Rule: "dedup",
 			Also: []string{"duplicate-send-fifo", "applied-result"},
