@@ -2,6 +2,7 @@ package replication
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -200,6 +201,13 @@ func TestSnapshotFile(t *testing.T) {
 	host.Disk = disk
 	s, err := openSnapshotStore(host, "snapshots", &pace{clock: &hastyClock{Clock: host.Clock}})
 	require.NoError(t, err)
+	var written []memdisk.Op
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpWrite {
+			written = append(written, op)
+		}
+		return nil
+	})
 	_, header := snapshotFile()
 	first := snapshotBlockBytes - header - snapshotChunkHead // what the first block takes of the contents
 	const next = snapshotBlockBytes - snapshotChunkHead
@@ -226,6 +234,11 @@ func TestSnapshotFile(t *testing.T) {
 				require.Equal(t, len(piece), n)
 			}
 			require.NoError(t, sink.Close())
+			for i, op := range written {
+				require.Equal(t, int64(i*snapshotBlockBytes), op.Offset)
+				require.Equal(t, min(snapshotBlockBytes, len(want)-i*snapshotBlockBytes), op.Len)
+			}
+			written = nil
 			require.True(t, bytes.Equal(want, fileOf(t, disk, "snapshots/"+sink.ID())), "%d bytes in pieces of %d", size, piece)
 			_, reader, err := s.Open(sink.ID())
 			require.NoError(t, err)
@@ -289,6 +302,33 @@ func TestChunksOfAnySizeAreRead(t *testing.T) {
 			}
 			require.NoError(t, host.Disk.Remove("snapshots/one"))
 		})
+	}
+}
+
+// TestAChunkThatEndsBehindTheFile is damage, whether the end is in the same block or not.
+func TestAChunkThatEndsBehindTheFile(t *testing.T) {
+	host := nodetest.RealHost(t)
+	host.Disk = memdisk.New()
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
+	require.NoError(t, err)
+	_, header := snapshotFile()
+	for _, size := range []int{10, snapshotBlockBytes - header - snapshotChunkHead - snapshotTrailer, snapshotBlockBytes - header} {
+		for _, claimed := range []int{size + snapshotTrailer + 1, snapshotChunkBytes} {
+			b, _ := snapshotFile(make([]byte, size))
+			binary.LittleEndian.PutUint32(b[header:], uint32(claimed))
+			file, err := host.Disk.Create("snapshots/one")
+			require.NoError(t, err)
+			_, err = file.WriteAt(b, 0)
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+			_, reader, err := s.Open("one")
+			require.NoError(t, err)
+			_, err = io.ReadAll(reader)
+			require.ErrorIs(t, err, ErrSnapshotCorrupt)
+			require.ErrorContains(t, err, "ends at")
+			require.NoError(t, reader.Close())
+			require.NoError(t, host.Disk.Remove("snapshots/one"))
+		}
 	}
 }
 
