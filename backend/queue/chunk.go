@@ -174,7 +174,7 @@ func (r *chunkReader) next(maxBytes int) ([]byte, error) {
 	if size > uint64(maxBytes) {
 		return nil, fmt.Errorf("%w: record %d of %d bytes, at most %d", ErrBadSnapshot, r.records, size, maxBytes)
 	}
-	record := r.rest
+	var record []byte
 	if size <= uint64(len(r.rest)) {
 		record, r.rest = r.rest[:size], r.rest[size:]
 	} else {
