@@ -1,9 +1,13 @@
 package queue
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // The benchmarks run with batches of 10 messages of 1 KiB and 100,000 messages in the queue; msgs/s is what one core
@@ -90,6 +94,31 @@ func BenchmarkSnapshot(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkSnapshotWrite measures what it costs to write a state out, and to read it in.
+func BenchmarkSnapshotWrite(b *testing.B) {
+	snapshot, err := newBench(b, false).machine.Snapshot()
+	require.NoError(b, err)
+	for b.Loop() {
+		size, err := snapshot.WriteTo(io.Discard)
+		require.NoError(b, err)
+		b.SetBytes(size)
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*benchBacklog), "ns/msg")
+}
+
+func BenchmarkSnapshotRestore(b *testing.B) {
+	snapshot, err := newBench(b, false).machine.Snapshot()
+	require.NoError(b, err)
+	var written bytes.Buffer
+	_, err = snapshot.WriteTo(&written)
+	require.NoError(b, err)
+	b.SetBytes(int64(written.Len()))
+	for b.Loop() {
+		require.NoError(b, NewMachine().Restore(bytes.NewReader(written.Bytes())))
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*benchBacklog), "ns/msg")
 }
 
 type bench struct {

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
+
+	"chasqui/node/checksum"
+	"chasqui/node/rpc"
 )
 
 // A snapshot is a stream of records, cut into chunks that are checked one by one, so that no byte is believed, and no
@@ -33,58 +37,76 @@ var ErrBadSnapshot = errors.New("bad snapshot")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// chunkWriter writes the chunks around a record stream.
+// chunkWriter writes the chunks around a record stream. A record is encoded behind the one before it, where it is written
+// from; what of it goes over the end of a chunk becomes the start of the next.
 type chunkWriter struct {
 	to io.Writer
-	// chunk is the chunk being filled, with 4 bytes for its length in front.
-	chunk   []byte
-	length  [binary.MaxVarintLen64]byte // of the record being added, encoded
+	// stream is 4 bytes of room for a chunk's length, and what has not been written of the record stream.
+	stream []byte
+	// record encodes records into the memory of stream.
+	record  *rpc.Writer
 	records uint64
-	total   uint32
+	total   uint32 // CRC of the record stream as far as it has been written
 	written int64
 	err     error
 }
 
+// lengthBytes is how much room a record's length gets before it is known: it is right for records of 128 bytes to 16 KiB,
+// and others are moved.
+const lengthBytes = 2
+
 // newChunkWriter writes the header. Errors are kept until finish.
 func newChunkWriter(to io.Writer) *chunkWriter {
-	w := &chunkWriter{to: to, chunk: make([]byte, 4, 4+chunkBytes+4)}
+	w := &chunkWriter{to: to, stream: make([]byte, 4, 4+2*chunkBytes), record: rpc.NewWriter()}
 	header := binary.LittleEndian.AppendUint32([]byte(snapshotMagic), snapshotVersion)
 	w.write(appendCRC(header))
 	return w
 }
 
-// record adds one record: its length as a varint, then its bytes, which are not kept.
-func (w *chunkWriter) record(data []byte) {
-	w.records++
-	w.add(binary.AppendUvarint(w.length[:0], uint64(len(data))))
-	w.add(data)
-}
-
-func (w *chunkWriter) add(data []byte) {
-	w.total = crc32.Update(w.total, castagnoli, data)
-	for len(data) > 0 && w.err == nil {
-		n := min(len(data), 4+chunkBytes-len(w.chunk))
-		w.chunk = append(w.chunk, data[:n]...)
-		data = data[n:]
-		if len(w.chunk) == 4+chunkBytes {
-			w.flush()
-		}
-	}
-}
-
-// flush writes the chunk being filled, if there is anything in it.
-func (w *chunkWriter) flush() {
-	if len(w.chunk) == 4 {
+// add adds one record: its length as a varint, then the bytes that encode writes.
+func (w *chunkWriter) add(encode func(*rpc.Writer)) {
+	if w.err != nil {
 		return
 	}
-	binary.LittleEndian.PutUint32(w.chunk, uint32(len(w.chunk)-4))
-	w.write(appendCRC(w.chunk))
-	w.chunk = w.chunk[:4]
+	at := len(w.stream)
+	w.record.Reset(append(w.stream, make([]byte, lengthBytes)...))
+	encode(w.record)
+	size := w.record.Len() - at - lengthBytes
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(size))
+	w.stream = slices.Replace(w.record.Body(), at, at+lengthBytes, length[:n]...)
+	w.records++
+	if len(w.stream) >= 4+chunkBytes {
+		w.writeFull()
+	}
+}
+
+// writeFull writes the chunks that are full.
+func (w *chunkWriter) writeFull() {
+	at := 0
+	for ; len(w.stream)-at >= 4+chunkBytes; at += chunkBytes {
+		w.writeChunk(w.stream[at:][:4+chunkBytes]) // its length takes the place of the end of the chunk before, which is written
+	}
+	w.stream = append(w.stream[:4], w.stream[at+4:]...)
+}
+
+// writeChunk writes a chunk that has room for its length in front.
+func (w *chunkWriter) writeChunk(chunk []byte) {
+	data := chunk[4:]
+	binary.LittleEndian.PutUint32(chunk, uint32(len(data)))
+	sum, size := crc32.Checksum(data, castagnoli), int64(len(data))
+	w.total = checksum.Combine(w.total, sum, size)
+	sum = checksum.Combine(crc32.Checksum(chunk[:4], castagnoli), sum, size)
+	w.write(chunk)
+	w.write(binary.LittleEndian.AppendUint32(nil, sum))
 }
 
 // finish writes what is left and the trailer. It returns the number of bytes written and the first error.
 func (w *chunkWriter) finish() (int64, error) {
-	w.flush()
+	if len(w.stream) > 4 {
+		w.writeChunk(w.stream)
+	}
+	w.record.Discard()
 	trailer := binary.LittleEndian.AppendUint32(nil, 0)
 	trailer = binary.LittleEndian.AppendUint64(trailer, w.records)
 	trailer = binary.LittleEndian.AppendUint32(trailer, w.total)
@@ -112,15 +134,17 @@ type chunkReader struct {
 	from io.Reader
 	// rest is what has not been read yet of the current chunk, which is kept in buffer.
 	rest, buffer []byte
-	records      uint64
-	total        uint32
-	ended        bool
+	// record is the record that was read last, if it goes over the end of a chunk.
+	record  []byte
+	records uint64
+	total   uint32 // CRC of the record stream as far as it has been read
+	ended   bool
 }
 
 // newChunkReader reads and checks the header.
 func newChunkReader(from io.Reader) (*chunkReader, error) {
 	r := &chunkReader{from: from}
-	header, err := r.checked(nil, len(snapshotMagic)+4, "header")
+	header, _, err := r.checked(nil, len(snapshotMagic)+4, "header")
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +157,8 @@ func newChunkReader(from io.Reader) (*chunkReader, error) {
 	return r, nil
 }
 
-// next returns the next record, or io.EOF after a good trailer. buffer is reused for the record if it is large enough.
-func (r *chunkReader) next(buffer []byte, maxBytes int) ([]byte, error) {
+// next returns the next record, valid until the next call, or io.EOF after a good trailer.
+func (r *chunkReader) next(maxBytes int) ([]byte, error) {
 	if len(r.rest) == 0 {
 		if err := r.fill(); err != nil {
 			return nil, err
@@ -150,15 +174,18 @@ func (r *chunkReader) next(buffer []byte, maxBytes int) ([]byte, error) {
 	if size > uint64(maxBytes) {
 		return nil, fmt.Errorf("%w: record %d of %d bytes, at most %d", ErrBadSnapshot, r.records, size, maxBytes)
 	}
-	if uint64(cap(buffer)) < size {
-		buffer = make([]byte, size)
-	}
-	buffer = buffer[:size]
-	if err := r.read(buffer); err != nil {
-		return nil, err
+	var record []byte
+	if size <= uint64(len(r.rest)) {
+		record, r.rest = r.rest[:size], r.rest[size:]
+	} else {
+		r.record = slices.Grow(r.record[:0], int(size))[:size]
+		record = r.record
+		if err := r.read(record); err != nil {
+			return nil, err
+		}
 	}
 	r.records++
-	return buffer, nil
+	return record, nil
 }
 
 // length reads a record's length. Its bytes may be spread over two chunks.
@@ -208,18 +235,18 @@ func (r *chunkReader) fill() error {
 	if size > maxChunkBytes {
 		return fmt.Errorf("%w: chunk of %d bytes, at most %d", ErrBadSnapshot, size, maxChunkBytes)
 	}
-	chunk, err := r.checked(length[:], int(size), "chunk")
+	chunk, sum, err := r.checked(length[:], int(size), "chunk")
 	if err != nil {
 		return err
 	}
 	r.rest = chunk
-	r.total = crc32.Update(r.total, castagnoli, chunk)
+	r.total = checksum.Combine(r.total, sum, int64(size))
 	return nil
 }
 
 // finish checks the trailer.
 func (r *chunkReader) finish(length []byte) error {
-	trailer, err := r.checked(length, 12, "trailer")
+	trailer, _, err := r.checked(length, 12, "trailer")
 	if err != nil {
 		return err
 	}
@@ -240,18 +267,20 @@ func (r *chunkReader) finish(length []byte) error {
 	return nil
 }
 
-// checked reads size bytes and the CRC of prefix and these bytes. The result is valid until the next call.
-func (r *chunkReader) checked(prefix []byte, size int, what string) ([]byte, error) {
+// checked reads size bytes and the CRC of prefix and these bytes. The result, the bytes and the CRC of them alone, is valid
+// until the next call.
+func (r *chunkReader) checked(prefix []byte, size int, what string) ([]byte, uint32, error) {
 	if cap(r.buffer) < size+4 {
 		r.buffer = make([]byte, size+4)
 	}
 	data := r.buffer[:size+4]
 	if _, err := io.ReadFull(r.from, data); err != nil {
-		return nil, fmt.Errorf("%w: cut off in a %s after %d records: %w", ErrBadSnapshot, what, r.records, err)
+		return nil, 0, fmt.Errorf("%w: cut off in a %s after %d records: %w", ErrBadSnapshot, what, r.records, err)
 	}
-	sum := crc32.Update(crc32.Checksum(prefix, castagnoli), castagnoli, data[:size])
+	own := crc32.Checksum(data[:size], castagnoli)
+	sum := checksum.Combine(crc32.Checksum(prefix, castagnoli), own, int64(size))
 	if want := binary.LittleEndian.Uint32(data[size:]); sum != want {
-		return nil, fmt.Errorf("%w: %s after %d records has CRC %08x, want %08x", ErrBadSnapshot, what, r.records, sum, want)
+		return nil, 0, fmt.Errorf("%w: %s after %d records has CRC %08x, want %08x", ErrBadSnapshot, what, r.records, sum, want)
 	}
-	return data[:size], nil
+	return data[:size], own, nil
 }

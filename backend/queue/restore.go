@@ -30,16 +30,14 @@ func (m *Machine) restore(from io.Reader) error {
 		return err
 	}
 	loading := restoring{machine: m}
-	var buffer []byte
 	for {
-		record, err := chunks.next(buffer, maxRecordBytes)
+		record, err := chunks.next(maxRecordBytes)
 		if errors.Is(err, io.EOF) && !errors.Is(err, ErrBadSnapshot) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		buffer = record
 		if err := loading.record(record); err != nil {
 			return fmt.Errorf("%w: record %d: %w", ErrBadSnapshot, chunks.records, err)
 		}

@@ -147,15 +147,11 @@ func (s *Snapshot) WriteTo(to io.Writer) (int64, error) {
 
 // encode adds a record of the given number of values.
 func (w *chunkWriter) encode(kind uint64, values int, write func(*rpc.Writer)) {
-	if w.err != nil {
-		return
-	}
-	record := rpc.NewWriter()
-	record.ArrayLen(values + 1)
-	record.Uint64(kind)
-	write(record)
-	w.record(record.Body())
-	record.Discard()
+	w.add(func(record *rpc.Writer) {
+		record.ArrayLen(values + 1)
+		record.Uint64(kind)
+		write(record)
+	})
 }
 
 func (s *Snapshot) writeSession(out *chunkWriter, session sessionState) {

@@ -2,17 +2,22 @@ package queue
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"chasqui/node/rpc"
 )
 
 // furnished returns a machine with something of every record in it.
@@ -166,12 +171,7 @@ func TestRestoreRefusesNonsense(t *testing.T) {
 		"a session without its end": {0x94, recordSession, 0x01},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var buffer bytes.Buffer
-			w := newChunkWriter(&buffer)
-			w.record(record)
-			_, err := w.finish()
-			require.NoError(t, err)
-			require.ErrorIs(t, NewMachine().Restore(&buffer), ErrBadSnapshot)
+			require.ErrorIs(t, NewMachine().Restore(bytes.NewReader(write(t, record))), ErrBadSnapshot)
 		})
 	}
 }
@@ -190,6 +190,96 @@ func TestSnapshotOfManyChunks(t *testing.T) {
 	snapshot := snapshotOf(t, m)
 	require.Greater(t, len(snapshot), 8*chunkBytes)
 	require.Equal(t, snapshot, snapshotOf(t, restore(t, snapshot)))
+}
+
+// framed returns the stream of records as the format says it.
+func framed(records ...[]byte) []byte {
+	little, sum := binary.LittleEndian, func(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+	header := little.AppendUint32([]byte(snapshotMagic), snapshotVersion)
+	framed := little.AppendUint32(header, sum(header))
+	var stream []byte
+	for _, record := range records {
+		stream = append(binary.AppendUvarint(stream, uint64(len(record))), record...)
+	}
+	for data := range slices.Chunk(stream, chunkBytes) {
+		chunk := append(little.AppendUint32(nil, uint32(len(data))), data...)
+		framed = append(framed, little.AppendUint32(chunk, sum(chunk))...)
+	}
+	trailer := little.AppendUint64(little.AppendUint32(nil, 0), uint64(len(records)))
+	trailer = little.AppendUint32(trailer, sum(stream))
+	return append(framed, little.AppendUint32(trailer, sum(trailer))...)
+}
+
+// write returns what a chunkWriter writes of the records.
+func write(t *testing.T, records ...[]byte) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	w := newChunkWriter(&buffer)
+	for _, record := range records {
+		w.add(func(to *rpc.Writer) { to.Reset(append(to.Body(), record...)) })
+	}
+	size, err := w.finish()
+	require.NoError(t, err)
+	require.EqualValues(t, buffer.Len(), size)
+	return buffer.Bytes()
+}
+
+// TestFraming has records whose lengths take one to three bytes, that end before, with and behind a chunk, with their length in
+// two chunks, and that are larger than several.
+func TestFraming(t *testing.T) {
+	sizes := []int{0, 1, 127, 128, 16383, 16384, chunkBytes - 4, chunkBytes - 3, chunkBytes - 2, chunkBytes, 3*chunkBytes - 3, 5 * chunkBytes}
+	for _, first := range sizes {
+		for _, second := range sizes {
+			records := [][]byte{make([]byte, first), make([]byte, second), []byte("the last")}
+			for i := range records {
+				for j := range records[i] {
+					records[i][j] = byte(i + j>>3*j)
+				}
+			}
+			snapshot := write(t, records...)
+			require.True(t, bytes.Equal(framed(records...), snapshot), "records of %d and %d bytes", first, second)
+			r, err := newChunkReader(bytes.NewReader(snapshot))
+			require.NoError(t, err)
+			for _, record := range records {
+				read, err := r.next(6 * chunkBytes)
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(record, read), "records of %d and %d bytes", first, second)
+			}
+			_, err = r.next(0)
+			require.Equal(t, io.EOF, err)
+		}
+	}
+	require.Equal(t, framed(), write(t))
+}
+
+// TestRestoreRefusesOtherChunks swaps and repeats chunks of records of the same sizes: each chunk is good, and there are as many
+// records as there should be.
+func TestRestoreRefusesOtherChunks(t *testing.T) {
+	const size = 8192 // with its length
+	records := make([][]byte, 3*chunkBytes/size)
+	for i := range records {
+		records[i] = bytes.Repeat([]byte{byte(i)}, size-lengthBytes)
+	}
+	snapshot := write(t, records...)
+	const header, chunk = len(snapshotMagic) + 4 + 4, 4 + chunkBytes + 4
+	read := func(order ...int) error {
+		reordered := bytes.Clone(snapshot[:header])
+		for _, i := range order {
+			reordered = append(reordered, snapshot[header+i*chunk:][:chunk]...)
+		}
+		r, err := newChunkReader(bytes.NewReader(append(reordered, snapshot[header+3*chunk:]...)))
+		require.NoError(t, err)
+		for range records {
+			_, err = r.next(size)
+			require.NoError(t, err)
+		}
+		_, err = r.next(size)
+		return err
+	}
+	require.Equal(t, io.EOF, read(0, 1, 2))
+	for _, order := range [][]int{{1, 0, 2}, {0, 2, 1}, {0, 0, 2}, {2, 1, 0}} {
+		require.ErrorIs(t, read(order...), ErrBadSnapshot, "%v", order)
+	}
 }
 
 // failingWriter accepts some bytes and then fails.
@@ -334,7 +424,7 @@ func FuzzRestore(f *testing.F) {
 	require.NoError(f, err)
 	var seed []byte
 	for {
-		record, err := chunks.next(nil, maxRecordBytes)
+		record, err := chunks.next(maxRecordBytes)
 		if errors.Is(err, io.EOF) {
 			break
 		}

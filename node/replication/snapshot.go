@@ -54,6 +54,7 @@ const (
 	// disk's block, in memory that the runtime places at the start of a page.
 	snapshotBlockBytes = 1 << 20
 	snapshotMetaMax    = 64 << 10
+	snapshotChunkHead  = 4 + 4
 	snapshotTrailer    = 4 + 4 + 8
 	// snapshotsKept is two, so that one that turns out unreadable does not leave the host without any.
 	snapshotsKept = 2
@@ -138,6 +139,15 @@ func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	if version != 1 {
 		return nil, fmt.Errorf("snapshot version %d is not supported", version)
 	}
+	meta := encoder{}
+	meta.u32(uint32(version))
+	meta.u64(index)
+	meta.u64(term)
+	meta.u64(configurationIndex)
+	meta.bytes(raft.EncodeConfiguration(configuration))
+	if len(meta.b) > snapshotMetaMax {
+		return nil, fmt.Errorf("header of a snapshot of %d bytes, at most %d", len(meta.b), snapshotMetaMax)
+	}
 	if s.flushLog != nil {
 		if err := s.flushLog(); err != nil {
 			return nil, fmt.Errorf("store the log before a snapshot: %w", err)
@@ -148,13 +158,7 @@ func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	if err != nil {
 		return nil, fmt.Errorf("create snapshot %s: %w", id, err)
 	}
-	sink := &snapshotSink{store: s, id: id, file: file, index: index}
-	meta := encoder{}
-	meta.u32(uint32(version))
-	meta.u64(index)
-	meta.u64(term)
-	meta.u64(configurationIndex)
-	meta.bytes(raft.EncodeConfiguration(configuration))
+	sink := &snapshotSink{store: s, id: id, file: file, block: make([]byte, 0, snapshotBlockBytes)}
 	header := append([]byte(snapshotMagic), snapshotVersion)
 	header = binary.LittleEndian.AppendUint32(header, uint32(len(meta.b)))
 	header = binary.LittleEndian.AppendUint32(header, crc32.Checksum(meta.b, castagnoli))
@@ -290,13 +294,13 @@ func (s *snapshotStore) prune(made string) error {
 // in whole blocks, which a disk can hand over without a copy in the page cache.
 type snapshotReader struct {
 	file   node.File
-	offset int64  // in the file, of the next chunk
-	block  []byte // the block that was read last, and where it is in the file
-	at     int64
-	total  int64 // bytes promised by the trailer
-	read   int64 // bytes of verified chunks
-	chunk  []byte
-	buffer []byte
+	offset int64  // in the file, of rest
+	block  []byte // the block that was read last
+	rest   []byte // what has not been taken of it
+	total  int64  // bytes promised by the trailer
+	read   int64  // bytes of verified chunks
+	chunk  []byte // what has not been returned of the chunk that was verified last, which is in block or in buffer
+	buffer []byte // what was taken last, if it lay in two blocks
 	err    error
 }
 
@@ -313,11 +317,11 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 }
 
 func (r *snapshotReader) next() error {
-	var head [8]byte
-	if err := r.fill(head[:]); err != nil {
+	head, err := r.take(snapshotChunkHead)
+	if err != nil {
 		return err
 	}
-	size := binary.LittleEndian.Uint32(head[:])
+	size, crc := binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:])
 	if size == 0 {
 		if r.read != r.total {
 			return fmt.Errorf("%w: %d bytes, %d promised", ErrSnapshotCorrupt, r.read, r.total)
@@ -327,14 +331,11 @@ func (r *snapshotReader) next() error {
 	if size > snapshotChunkBytes {
 		return fmt.Errorf("%w: chunk at %d claims %d bytes", ErrSnapshotCorrupt, r.offset, size)
 	}
-	if r.buffer == nil {
-		r.buffer = make([]byte, snapshotChunkBytes)
-	}
-	chunk := r.buffer[:size]
-	if err := r.fill(chunk); err != nil {
+	chunk, err := r.take(int(size))
+	if err != nil {
 		return err
 	}
-	if crc32.Checksum(chunk, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
+	if crc32.Checksum(chunk, castagnoli) != crc {
 		return fmt.Errorf("%w: checksum of the chunk before %d", ErrSnapshotCorrupt, r.offset)
 	}
 	r.chunk = chunk
@@ -342,52 +343,67 @@ func (r *snapshotReader) next() error {
 	return nil
 }
 
-// fill reads the next len(p) bytes of the file.
-func (r *snapshotReader) fill(p []byte) error {
-	for len(p) > 0 {
-		have := r.at + int64(len(r.block)) - r.offset
-		if have <= 0 {
-			if err := r.readBlock(); err != nil {
-				return err
-			}
-			continue
+// take returns the next n bytes of the file, at most snapshotChunkBytes. They are valid until the next call.
+func (r *snapshotReader) take(n int) ([]byte, error) {
+	if len(r.rest) == 0 {
+		if err := r.readBlock(); err != nil {
+			return nil, err
 		}
-		n := copy(p, r.block[r.offset-r.at:])
-		p = p[n:]
-		r.offset += int64(n)
 	}
-	return nil
+	if len(r.rest) >= n { // as for all chunks that snapshotSink writes
+		taken := r.rest[:n]
+		r.skip(n)
+		return taken, nil
+	}
+	if r.buffer == nil {
+		r.buffer = make([]byte, snapshotChunkBytes)
+	}
+	for have := 0; ; {
+		copied := copy(r.buffer[have:n], r.rest)
+		r.skip(copied)
+		if have += copied; have == n {
+			return r.buffer[:n], nil
+		}
+		if err := r.readBlock(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *snapshotReader) skip(n int) {
+	r.rest = r.rest[n:]
+	r.offset += int64(n)
 }
 
 // readBlock reads the block of the file that holds offset.
 func (r *snapshotReader) readBlock() error {
 	if r.block == nil {
-		r.block = make([]byte, 0, snapshotBlockBytes)
+		r.block = make([]byte, snapshotBlockBytes)
 	}
-	r.at = r.offset / snapshotBlockBytes * snapshotBlockBytes
-	n, err := r.file.ReadAt(r.block[:snapshotBlockBytes], r.at)
+	at := r.offset / snapshotBlockBytes * snapshotBlockBytes
+	n, err := r.file.ReadAt(r.block, at)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: read at %d: %w", ErrSnapshotCorrupt, r.at, err)
+		return fmt.Errorf("%w: read at %d: %w", ErrSnapshotCorrupt, at, err)
 	}
-	r.block = r.block[:n]
-	if r.at+int64(n) <= r.offset {
+	if at+int64(n) <= r.offset {
 		return fmt.Errorf("%w: ends at %d", ErrSnapshotCorrupt, r.offset)
 	}
+	r.rest = r.block[r.offset-at : n]
 	return nil
 }
 
 func (r *snapshotReader) Close() error { return r.file.Close() }
 
-// snapshotSink writes one snapshot.
+// snapshotSink writes one snapshot. A chunk is filled where it is written to the disk from, and ends with its block.
 type snapshotSink struct {
 	store  *snapshotStore
 	id     string
 	file   node.File
-	index  uint64
 	offset int64  // in the file, of block
-	block  []byte // what comes next in the file
-	buffer []byte // the chunk being filled, with room for its head
-	total  int64
+	block  []byte // what comes next in the file, up to its capacity
+	chunk  int    // where in block the bytes of the chunk being filled begin, 0 if there is none
+	crc    uint32 // of these bytes
+	total  int64  // bytes of the chunks before
 	done   bool
 }
 
@@ -395,22 +411,60 @@ var _ raft.SnapshotSink = (*snapshotSink)(nil)
 
 func (k *snapshotSink) ID() string { return k.id }
 
-// append adds bytes to the file, a block at a time.
+func (k *snapshotSink) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		if err := k.makeRoom(); err != nil {
+			return 0, fmt.Errorf("write snapshot %s: %w", k.id, err)
+		}
+		if k.chunk == 0 { // the block is new, or has only the file's header: there is room for the chunk's head, and more
+			k.add(make([]byte, snapshotChunkHead))
+			k.chunk, k.crc = len(k.block), 0
+		}
+		n := k.add(p)
+		k.crc = crc32.Update(k.crc, castagnoli, p[:n]) // while they are in the processor's cache
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// append adds bytes that belong to no chunk; none is being filled.
 func (k *snapshotSink) append(b []byte) error {
 	for len(b) > 0 {
-		if k.block == nil {
-			k.block = make([]byte, 0, snapshotBlockBytes)
+		if err := k.makeRoom(); err != nil {
+			return err
 		}
-		n := min(len(b), cap(k.block)-len(k.block))
-		k.block = append(k.block, b[:n]...)
-		b = b[n:]
-		if len(k.block) == cap(k.block) {
-			if err := k.writeBlock(); err != nil {
-				return err
-			}
-		}
+		b = b[k.add(b):]
 	}
 	return nil
+}
+
+// add copies as much of b as the block has room for, and returns how much that is.
+func (k *snapshotSink) add(b []byte) int {
+	n := min(len(b), cap(k.block)-len(k.block))
+	k.block = append(k.block, b[:n]...)
+	return n
+}
+
+// endChunk fills in the head of the chunk being filled, if there is one.
+func (k *snapshotSink) endChunk() {
+	if k.chunk == 0 {
+		return
+	}
+	head, size := k.block[k.chunk-snapshotChunkHead:], len(k.block)-k.chunk
+	binary.LittleEndian.PutUint32(head, uint32(size))
+	binary.LittleEndian.PutUint32(head[4:], k.crc)
+	k.total += int64(size)
+	k.chunk = 0
+}
+
+// makeRoom writes the block if it is full.
+func (k *snapshotSink) makeRoom() error {
+	if len(k.block) < cap(k.block) {
+		return nil
+	}
+	k.endChunk()
+	return k.writeBlock()
 }
 
 func (k *snapshotSink) writeBlock() error {
@@ -422,38 +476,6 @@ func (k *snapshotSink) writeBlock() error {
 	}
 	k.offset += int64(len(k.block))
 	k.block = k.block[:0]
-	return nil
-}
-
-func (k *snapshotSink) Write(p []byte) (int, error) {
-	written := len(p)
-	for len(p) > 0 {
-		if k.buffer == nil {
-			k.buffer = make([]byte, 8, 8+snapshotChunkBytes) // the chunk's head comes first
-		}
-		n := min(len(p), cap(k.buffer)-len(k.buffer))
-		k.buffer = append(k.buffer, p[:n]...)
-		p = p[n:]
-		if len(k.buffer) == cap(k.buffer) {
-			if err := k.flush(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return written, nil
-}
-
-func (k *snapshotSink) flush() error {
-	if len(k.buffer) <= 8 {
-		return nil
-	}
-	binary.LittleEndian.PutUint32(k.buffer, uint32(len(k.buffer)-8))
-	binary.LittleEndian.PutUint32(k.buffer[4:], crc32.Checksum(k.buffer[8:], castagnoli))
-	if err := k.append(k.buffer); err != nil {
-		return fmt.Errorf("write snapshot %s: %w", k.id, err)
-	}
-	k.total += int64(len(k.buffer) - 8)
-	k.buffer = k.buffer[:8]
 	return nil
 }
 
@@ -470,9 +492,7 @@ func (k *snapshotSink) Close() error {
 }
 
 func (k *snapshotSink) finish() error {
-	if err := k.flush(); err != nil {
-		return err
-	}
+	k.endChunk()
 	var trailer [snapshotTrailer]byte
 	binary.LittleEndian.PutUint64(trailer[8:], uint64(k.total))
 	binary.LittleEndian.PutUint32(trailer[4:], crc32.Checksum(trailer[8:], castagnoli))

@@ -2,8 +2,12 @@ package replication
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -138,6 +142,262 @@ func TestSnapshotsRoundTripAndTwoAreKept(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, reader.Close())
 	require.True(t, bytes.Equal(contents[:2_800_000], got))
+}
+
+// fileOf returns the bytes of a snapshot's file.
+func fileOf(t *testing.T, disk node.Disk, name string) []byte {
+	t.Helper()
+	file, err := disk.Open(name)
+	require.NoError(t, err)
+	size, err := file.Size()
+	require.NoError(t, err)
+	b := make([]byte, size)
+	_, err = file.ReadAt(b, 0)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	return b
+}
+
+// snapshotFile returns a file as the format says it, its contents in chunks of the given sizes, and how large its header is.
+func snapshotFile(chunks ...[]byte) (file []byte, header int) {
+	meta := encoder{}
+	meta.u32(1)
+	meta.u64(7)
+	meta.u64(2)
+	meta.u64(1)
+	meta.bytes(raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}))
+	e := encoder{b: append([]byte(snapshotMagic), snapshotVersion)}
+	e.u32(uint32(len(meta.b)))
+	e.u32(crc32.Checksum(meta.b, castagnoli))
+	e.b = append(e.b, meta.b...)
+	header = len(e.b)
+	total := encoder{}
+	for _, chunk := range chunks {
+		e.u32(uint32(len(chunk)))
+		e.u32(crc32.Checksum(chunk, castagnoli))
+		e.b = append(e.b, chunk...)
+		total.b = append(total.b, chunk...)
+	}
+	size := encoder{}
+	size.u64(uint64(len(total.b)))
+	e.u32(0)
+	e.u32(crc32.Checksum(size.b, castagnoli))
+	e.b = append(e.b, size.b...)
+	return e.b, header
+}
+
+// noise returns n bytes of which no two parts are alike.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(b) // never fails
+	return b
+}
+
+// TestSnapshotFile writes contents that end before, at and behind the end of a block, in pieces of several sizes: chunks end
+// with the block that they are in, and nothing else decides the bytes of the file.
+func TestSnapshotFile(t *testing.T) {
+	disk := memdisk.New()
+	host := nodetest.RealHost(t)
+	host.Disk = disk
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: &hastyClock{Clock: host.Clock}})
+	require.NoError(t, err)
+	var written []memdisk.Op
+	disk.SetFault(func(op memdisk.Op) error {
+		if op.Kind == memdisk.OpWrite {
+			written = append(written, op)
+		}
+		return nil
+	})
+	_, header := snapshotFile()
+	first := snapshotBlockBytes - header - snapshotChunkHead // what the first block takes of the contents
+	const next = snapshotBlockBytes - snapshotChunkHead
+	sizes := []int{0, 1, first / 2}
+	for _, end := range []int{first, first + next, first + 2*next} {
+		for _, off := range []int{-snapshotTrailer - 1, -snapshotTrailer, -snapshotTrailer + 1, -1, 0, 1} {
+			sizes = append(sizes, end+off)
+		}
+	}
+	for _, size := range sizes {
+		contents := noise(size)
+		var chunks [][]byte
+		for rest, room := contents, first; len(rest) > 0; room = next {
+			chunks = append(chunks, rest[:min(len(rest), room)])
+			rest = rest[len(chunks[len(chunks)-1]):]
+		}
+		want, _ := snapshotFile(chunks...)
+		for _, piece := range []int{3 << 20, 256<<10 + 3, 32 << 10} {
+			sink, err := s.Create(1, 7, 2, raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}, 1, nil)
+			require.NoError(t, err)
+			for piece := range slices.Chunk(contents, piece) {
+				n, err := sink.Write(piece)
+				require.NoError(t, err)
+				require.Equal(t, len(piece), n)
+			}
+			require.NoError(t, sink.Close())
+			for i, op := range written {
+				require.Equal(t, int64(i*snapshotBlockBytes), op.Offset)
+				require.Equal(t, min(snapshotBlockBytes, len(want)-i*snapshotBlockBytes), op.Len)
+			}
+			written = nil
+			require.True(t, bytes.Equal(want, fileOf(t, disk, "snapshots/"+sink.ID())), "%d bytes in pieces of %d", size, piece)
+			_, reader, err := s.Open(sink.ID())
+			require.NoError(t, err)
+			got, err := io.ReadAll(reader)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(contents, got), "%d bytes in pieces of %d", size, piece)
+		}
+	}
+}
+
+// TestChunksOfAnySizeAreRead has chunks as the format allows them: anywhere in the file, and over the ends of blocks.
+func TestChunksOfAnySizeAreRead(t *testing.T) {
+	host := nodetest.RealHost(t)
+	host.Disk = memdisk.New()
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
+	require.NoError(t, err)
+	_, header := snapshotFile()
+	first := snapshotBlockBytes - header - snapshotChunkHead
+	for name, sizes := range map[string][]int{
+		"none":                             {},
+		"the largest":                      {snapshotChunkBytes, snapshotChunkBytes, snapshotChunkBytes, 5},
+		"one byte":                         {1, 1, 1},
+		"one byte of the next block":       {first + 1, 10},
+		"a head in the next block":         {first, snapshotChunkBytes, 1},
+		"half a head in the next block":    {first - snapshotChunkHead/2, snapshotChunkBytes - 3, 1},
+		"half a trailer in the next block": {first - snapshotTrailer/2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			contents := noise(4 * snapshotChunkBytes)
+			var chunks [][]byte
+			used := 0
+			for _, size := range sizes {
+				chunks = append(chunks, contents[used:used+size])
+				used += size
+			}
+			contents = contents[:used]
+			store := func(b []byte) io.ReadCloser {
+				file, err := host.Disk.Create("snapshots/one")
+				require.NoError(t, err)
+				_, err = file.WriteAt(b, 0)
+				require.NoError(t, err)
+				require.NoError(t, file.Close())
+				_, reader, err := s.Open("one")
+				require.NoError(t, err)
+				return reader
+			}
+			file, _ := snapshotFile(chunks...)
+			reader := store(file)
+			got, err := io.ReadAll(reader)
+			require.NoError(t, err)
+			require.NoError(t, reader.Close())
+			require.True(t, bytes.Equal(contents, got))
+			for at := header; at < len(file)-snapshotTrailer; at += 1 + (len(file)-header)/20 {
+				require.NoError(t, host.Disk.Remove("snapshots/one"))
+				file[at] ^= 1
+				reader := store(file)
+				file[at] ^= 1
+				_, err := io.ReadAll(reader)
+				require.ErrorIs(t, err, ErrSnapshotCorrupt, "byte %d of %d", at, len(file))
+				require.NoError(t, reader.Close())
+			}
+			require.NoError(t, host.Disk.Remove("snapshots/one"))
+		})
+	}
+}
+
+// TestAChunkThatEndsBehindTheFile is damage, whether the end is in the same block or not.
+func TestAChunkThatEndsBehindTheFile(t *testing.T) {
+	host := nodetest.RealHost(t)
+	host.Disk = memdisk.New()
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
+	require.NoError(t, err)
+	_, header := snapshotFile()
+	for _, size := range []int{10, snapshotBlockBytes - header - snapshotChunkHead - snapshotTrailer, snapshotBlockBytes - header} {
+		for _, claimed := range []int{size + snapshotTrailer + 1, snapshotChunkBytes} {
+			b, _ := snapshotFile(make([]byte, size))
+			binary.LittleEndian.PutUint32(b[header:], uint32(claimed))
+			file, err := host.Disk.Create("snapshots/one")
+			require.NoError(t, err)
+			_, err = file.WriteAt(b, 0)
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+			_, reader, err := s.Open("one")
+			require.NoError(t, err)
+			_, err = io.ReadAll(reader)
+			require.ErrorIs(t, err, ErrSnapshotCorrupt)
+			require.ErrorContains(t, err, "ends at")
+			require.NoError(t, reader.Close())
+			require.NoError(t, host.Disk.Remove("snapshots/one"))
+		}
+	}
+}
+
+// forgetfulDisk stores another byte than it was given, at one place in each file that is created.
+type forgetfulDisk struct {
+	node.Disk
+	at int64
+}
+
+type forgetfulFile struct {
+	node.File
+	at int64
+}
+
+func (d forgetfulDisk) Create(name string) (node.File, error) {
+	file, err := d.Disk.Create(name)
+	return forgetfulFile{file, d.at}, err
+}
+
+func (f forgetfulFile) WriteAt(p []byte, offset int64) (int, error) {
+	if i := f.at - offset; i >= 0 && i < int64(len(p)) {
+		p = bytes.Clone(p)
+		p[i] ^= 1
+	}
+	return f.File.WriteAt(p, offset)
+}
+
+// TestASnapshotThatWasNotStoredRightDoesNotExist loses a bit of every part of the file on the way to the disk: the log that
+// the snapshot replaces must stay.
+func TestASnapshotThatWasNotStoredRightDoesNotExist(t *testing.T) {
+	contents := noise(3 << 20)
+	blocks := int64(len(contents) / snapshotBlockBytes)
+	_, header := snapshotFile()
+	end := int64(header+len(contents)+snapshotTrailer) + (blocks+1)*snapshotChunkHead
+	places := []int64{0, int64(header) - 1, int64(header), int64(header) + 4, int64(header) + snapshotChunkHead, end - 1, end - 9, end - 13, end - 17}
+	for block := range blocks {
+		next := (block + 1) * snapshotBlockBytes
+		places = append(places, next-snapshotBlockBytes/2, next-1, next, next+4, next+snapshotChunkHead)
+	}
+	for _, at := range places {
+		disk := memdisk.New()
+		host := nodetest.RealHost(t)
+		host.Disk = forgetfulDisk{Disk: disk, at: at}
+		s, err := openSnapshotStore(host, "snapshots", &pace{clock: &hastyClock{Clock: host.Clock}})
+		require.NoError(t, err)
+		sink, err := s.Create(1, 7, 2, raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}, 1, nil)
+		require.NoError(t, err)
+		_, err = sink.Write(contents)
+		require.NoError(t, err)
+		require.Error(t, sink.Close(), "byte %d of %d", at, end)
+		names, err := disk.List("snapshots")
+		require.NoError(t, err)
+		require.Empty(t, names)
+		require.Zero(t, s.NewestIndex())
+	}
+}
+
+// TestALargerHeaderThanCanBeRead is refused when it is written.
+func TestALargerHeaderThanCanBeRead(t *testing.T) {
+	host := nodetest.RealHost(t)
+	host.Disk = memdisk.New()
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
+	require.NoError(t, err)
+	large := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(make([]byte, snapshotMetaMax))}}}
+	_, err = s.Create(1, 7, 2, large, 1, nil)
+	require.ErrorContains(t, err, "at most 65536")
+	names, err := host.Disk.List("snapshots")
+	require.NoError(t, err)
+	require.Empty(t, names)
 }
 
 func TestADamagedSnapshotIsNoticed(t *testing.T) {

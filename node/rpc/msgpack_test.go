@@ -75,6 +75,51 @@ func TestWriterAndReader(t *testing.T) {
 	require.NoError(t, r.Finish())
 }
 
+// TestWriterIsTheLibrary compares the bytes of every kind of value, around the lengths and sizes at which their form changes,
+// with those of the library.
+func TestWriterIsTheLibrary(t *testing.T) {
+	same := func(what any, write func(w *Writer), library func(e *msgpack.Encoder) error) {
+		t.Helper()
+		var want bytes.Buffer
+		encoder := msgpack.NewEncoder(&want)
+		encoder.UseCompactInts(true)
+		require.NoError(t, library(encoder))
+		w := NewWriter()
+		w.Reset([]byte("before"))
+		write(w)
+		require.Equal(t, "before"+want.String(), string(w.Body()), "%v", what)
+		w.Reset(nil)
+		write(w)
+		require.Equal(t, want.Len(), w.Len())
+		require.Equal(t, want.String(), string(w.Finish()), "%v", what)
+	}
+	for bit := range 64 {
+		for off := range uint64(5) {
+			v := uint64(1)<<bit - 2 + off
+			same(v, func(w *Writer) { w.Uint64(v) }, func(e *msgpack.Encoder) error { return e.EncodeUint(v) })
+			for _, v := range []int64{int64(v), -int64(v), -int64(v) - 32} {
+				same(v, func(w *Writer) { w.Int64(v) }, func(e *msgpack.Encoder) error { return e.EncodeInt(v) })
+			}
+		}
+	}
+	for _, n := range []int{0, 1, 15, 16, 17, 31, 32, 33, 127, 128, 255, 256, 257, 65535, 65536, 65537, 1 << 20} {
+		data := bytes.Repeat([]byte{'x'}, n)
+		same(n, func(w *Writer) { w.Bytes(data) }, func(e *msgpack.Encoder) error { return e.EncodeBytes(data) })
+		same(n, func(w *Writer) { w.String(string(data)) }, func(e *msgpack.Encoder) error { return e.EncodeString(string(data)) })
+		same(n, func(w *Writer) { w.ArrayLen(n) }, func(e *msgpack.Encoder) error { return e.EncodeArrayLen(n) })
+		same(n, func(w *Writer) { w.MapLen(n) }, func(e *msgpack.Encoder) error { return e.EncodeMapLen(n) })
+	}
+	same("nil bytes", func(w *Writer) { w.Bytes(nil) }, func(e *msgpack.Encoder) error { return e.EncodeBytes(nil) })
+	same("nil", func(w *Writer) { w.Nil() }, (*msgpack.Encoder).EncodeNil)
+	same("true", func(w *Writer) { w.Bool(true) }, func(e *msgpack.Encoder) error { return e.EncodeBool(true) })
+	same("false", func(w *Writer) { w.Bool(false) }, func(e *msgpack.Encoder) error { return e.EncodeBool(false) })
+	v := record{Name: "name", Data: []byte("data"), Tags: []string{"a"}, Size: 300}
+	same("value", func(w *Writer) { w.Value(&v) }, v.EncodeMsgpack)
+	same("among others", func(w *Writer) { w.Nil(); w.Value(&v); w.Uint64(1); w.Value(&v) }, func(e *msgpack.Encoder) error {
+		return errors.Join(e.EncodeNil(), v.EncodeMsgpack(e), e.EncodeUint(1), v.EncodeMsgpack(e))
+	})
+}
+
 // TestReaderRefuses lists what must be an error, each time with the method that must refuse it.
 func TestReaderRefuses(t *testing.T) {
 	for _, c := range []struct {
