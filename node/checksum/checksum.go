@@ -13,17 +13,19 @@ type shift [8][16]uint32
 var shifts = func() (s [63]shift) {
 	power := uint32(1 << (31 - 8)) // x^8
 	for k := range s {
+		product := power
+		for bit := 31; bit >= 0; bit-- { // the polynomials 1, x, x^2 and so on
+			s[k][bit/4][1<<(bit%4)] = product
+			product = product>>1 ^ castagnoliReversed&-(product&1) // times x
+		}
 		for i := range s[k] {
-			products := &s[k][i]
-			for v := 1; v < len(products); v++ {
-				if low := v & -v; low == v {
-					products[v] = multiply(uint32(v)<<(4*i), power)
-				} else {
-					products[v] = products[low] ^ products[v-low]
+			for v := range s[k][i] {
+				if low := v & -v; low != v {
+					s[k][i][v] = s[k][i][low] ^ s[k][i][v-low]
 				}
 			}
 		}
-		power = multiply(power, power)
+		power = s[k].apply(power)
 	}
 	return s
 }()
@@ -50,16 +52,4 @@ func Combine(a, b uint32, lengthB int64) uint32 {
 func (s *shift) apply(a uint32) uint32 {
 	return s[0][a&15] ^ s[1][a>>4&15] ^ s[2][a>>8&15] ^ s[3][a>>12&15] ^
 		s[4][a>>16&15] ^ s[5][a>>20&15] ^ s[6][a>>24&15] ^ s[7][a>>28]
-}
-
-// multiply returns a*b mod P.
-func multiply(a, b uint32) uint32 {
-	var product uint32
-	for ; a != 0; a <<= 1 { // the terms of a, that of x^0 first
-		if a>>31 == 1 {
-			product ^= b
-		}
-		b = b>>1 ^ castagnoliReversed&-(b&1) // times x
-	}
-	return product
 }
