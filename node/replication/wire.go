@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"chasqui/node/rpc"
 )
 
 // Raft's messages on the wire. Entries are the bulk of all traffic inside a cluster, so they are laid out plainly, and an
-// entry that comes alone, as nearly all do, is decoded without copying: its Data aliases the received frame. Integers are
+// entry that comes alone, as most do, is decoded without copying: its Data aliases the received frame. Integers are
 // little-endian; every byte string has a four-byte length.
 //
 //	every message:    group(4) | fields as below
@@ -90,8 +92,8 @@ func (d *decoder) end() error {
 	return d.err
 }
 
-// encodeAppendRequest returns the message in parts: the entries' data, which is most of it, is not copied.
-func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
+// encodeAppendRequest returns the message in parts: the entries' data, which is most of it, need not be copied.
+func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) []rpc.Part {
 	fixed := 4 + 4 + 4 + len(r.ID) + 4 + len(r.Addr) + 4*8 + 4
 	// All headers lie in one piece of memory of exactly this size, so that it does not move while parts are cut from it.
 	e := encoder{b: make([]byte, 0, fixed+len(r.Entries)*entryWireBytesMin)}
@@ -102,7 +104,7 @@ func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
 	e.u64(r.PrevLogTerm)
 	e.u64(r.LeaderCommitIndex)
 	e.u32(uint32(len(r.Entries)))
-	parts := make([][]byte, 0, 1+2*len(r.Entries))
+	parts := make([]rpc.Part, 0, 1+2*len(r.Entries))
 	cut := 0
 	for _, entry := range r.Entries {
 		e.u64(entry.Index)
@@ -110,10 +112,10 @@ func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
 		e.u8(byte(entry.Type))
 		e.u64(uint64(unixNano(entry.AppendedAt)))
 		e.u32(uint32(len(entry.Data)))
-		parts = append(parts, e.b[cut:], entry.Data)
+		parts = append(parts, rpc.Part{Data: e.b[cut:]}, rpc.Part{Data: entry.Data, Immutable: true, Checksum: checksumOf(entry)})
 		cut = len(e.b)
 	}
-	return append(parts, e.b[cut:])
+	return append(parts, rpc.Part{Data: e.b[cut:]})
 }
 
 func decodeAppendRequest(d *decoder) (*raft.AppendEntriesRequest, error) {
@@ -123,7 +125,7 @@ func decodeAppendRequest(d *decoder) (*raft.AppendEntriesRequest, error) {
 	if uint64(count) > uint64(len(d.b)/entryWireBytesMin) {
 		return nil, errMessage
 	}
-	if count > 0 {
+	if frame := len(d.b); count > 0 {
 		logs := make([]raft.Log, count)
 		r.Entries = make([]*raft.Log, count)
 		for i := range logs {
@@ -131,7 +133,7 @@ func decodeAppendRequest(d *decoder) (*raft.AppendEntriesRequest, error) {
 			l.Index, l.Term, l.Type = d.u64(), d.u64(), raft.LogType(d.u8())
 			l.AppendedAt = fromUnixNano(int64(d.u64()))
 			l.Data = d.bytes()
-			if count > 1 { // a state machine may keep one entry's memory, and must not keep that of all with it
+			if len(l.Data) < frame/2 { // a state machine may keep an entry's memory, and must not keep that of many with it
 				l.Data = bytes.Clone(l.Data)
 			}
 			r.Entries[i] = l

@@ -16,6 +16,7 @@ type Call struct {
 	id       uint64
 	method   Method
 	body     []byte
+	bodySum  uint32
 	deadline time.Time // zero if the caller set none
 	answered atomic.Bool
 
@@ -30,6 +31,9 @@ func (c *Call) Method() Method { return c.method }
 
 // Body returns the request's body. It belongs to the handler: nothing else uses or reuses it.
 func (c *Call) Body() []byte { return c.body }
+
+// BodyChecksum returns the CRC-32C of the body as it was sent, which the body had when it arrived.
+func (c *Call) BodyChecksum() uint32 { return c.bodySum }
 
 // Deadline returns when the caller stops waiting, by this host's clock: arrival plus the remaining time in the
 // request. It is zero if the caller set none.
@@ -117,11 +121,12 @@ func (c *Call) ReplyWhenRoom(encode func() []byte) {
 
 // late returns the attempt to send an answer that waits for room.
 func (c *Call) late(kind frameType, code uint16, body []byte) lateFrame {
-	h := makeHeader(kind, c.id, code, 0, body)
+	part := Part{Data: body}
+	h := makeHeader(kind, c.id, code, 0, part)
 	var try lateFrame
 	try = func() lateFrame {
 		c.conn.mu.Lock()
-		err := c.conn.appendLocked(&h, body)
+		err := c.conn.appendLocked(&h, part)
 		c.conn.mu.Unlock()
 		if errors.Is(err, ErrOverloaded) {
 			return try
@@ -158,9 +163,10 @@ func failure(err error) (frameType, uint16, []byte) {
 }
 
 func (c *Call) answer(kind frameType, code uint16, body []byte) {
-	h := makeHeader(kind, c.id, code, 0, body)
+	part := Part{Data: body}
+	h := makeHeader(kind, c.id, code, 0, part)
 	var err error
-	c.end(func() { err = c.conn.appendLocked(&h, body) })
+	c.end(func() { err = c.conn.appendLocked(&h, part) })
 	c.conn.unanswered.Add(-1)
 	if errors.Is(err, ErrOverloaded) {
 		c.conn.close(fmt.Errorf("answers are not being read: %w", err))

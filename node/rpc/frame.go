@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+
+	"chasqui/node/checksum"
 )
 
 // A connection starts with a hello of 8 bytes from the client, which the server answers with its own. The client
@@ -41,8 +43,9 @@ const (
 	// protocolVersion changes when a peer of the older version would misread a frame.
 	protocolVersion = 1
 	// bodyFirstBytes is how much is allocated for a body on the word of its header alone. A longer body's slice grows
-	// as bytes arrive, so that a header which lies costs its sender as many bytes as it costs us.
-	bodyFirstBytes = 1 << 20
+	// as bytes arrive, so that a header which lies costs its sender as many bytes as it costs us. It is enough for a
+	// replication batch of a MiB and what is around it, which are most of all bytes and need not be copied then.
+	bodyFirstBytes = 1<<20 + 64<<10
 )
 
 type frameType uint8
@@ -67,38 +70,62 @@ type frame struct {
 	method      uint16
 	remainingMS uint32
 	body        []byte // of its own, never shared; nil if empty
+	bodySum     uint32 // its CRC-32C
 }
 
 // header is the first headerBytes bytes of a frame.
 type header [headerBytes]byte
 
+// Part is a part of a request's body.
+type Part struct {
+	Data []byte
+	// Immutable says that Data is never changed, not even after the call has returned. It need not be copied then.
+	Immutable bool
+	// Checksum is the CRC-32C of Data, 0 if it is not known: then Data is read for it. It is not checked here. The peer
+	// refuses a frame with a wrong one.
+	Checksum uint32
+}
+
 // makeHeader returns the header of a frame whose body is these parts one after the other, checksum included.
-func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, body ...[]byte) header {
+func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, body ...Part) header {
 	var h header
 	binary.BigEndian.PutUint32(h[0:], uint32(headerBytes-lengthBytes+totalBytes(body)))
 	h[4] = byte(kind)
 	binary.BigEndian.PutUint64(h[5:], id)
 	binary.BigEndian.PutUint16(h[13:], method)
 	binary.BigEndian.PutUint32(h[15:], remainingMS)
-	binary.BigEndian.PutUint32(h[crcOffset:], checksum(h[:], body...))
+	binary.BigEndian.PutUint32(h[crcOffset:], frameChecksum(h[:], body...))
 	return h
 }
 
-// checksum covers the header up to the checksum's own place, and the body.
-func checksum(h []byte, body ...[]byte) uint32 {
+// frameChecksum covers the header up to the checksum's own place, and the body.
+func frameChecksum(h []byte, body ...Part) uint32 {
 	sum := crc32.Checksum(h[:crcOffset], castagnoli)
 	for _, part := range body {
-		sum = crc32.Update(sum, castagnoli, part)
+		if part.Checksum != 0 {
+			sum = checksum.Combine(sum, part.Checksum, int64(len(part.Data)))
+		} else {
+			sum = crc32.Update(sum, castagnoli, part.Data)
+		}
 	}
 	return sum
 }
 
-func totalBytes(parts [][]byte) int {
+func totalBytes(parts []Part) int {
 	n := 0
 	for _, part := range parts {
-		n += len(part)
+		n += len(part.Data)
 	}
 	return n
+}
+
+// joined returns a body in one piece, a copy.
+func joined(parts []Part) []byte {
+	body := make([]byte, 0, totalBytes(parts))
+	for _, part := range parts {
+		body = append(body, part.Data...)
+	}
+	return body
 }
 
 // readFrame reads the next frame. A frame that is not one is an errBadFrame; io.EOF means the peer ended the stream
@@ -129,14 +156,15 @@ func readFrame(r *bufio.Reader, maxFrameBytes int) (frame, error) {
 		return frame{}, fmt.Errorf("%w: type %d with a body of %d bytes", errBadFrame, f.kind, bodyBytes)
 	}
 	want := binary.BigEndian.Uint32(head[crcOffset:])
-	crc := crc32.Checksum(head[:crcOffset], castagnoli)
+	headSum := crc32.Checksum(head[:crcOffset], castagnoli)
 	if _, err := r.Discard(headerBytes); err != nil { // invalidates head
 		return frame{}, err
 	}
 	if f.body, err = readBody(r, int(bodyBytes)); err != nil {
 		return frame{}, err
 	}
-	if crc = crc32.Update(crc, castagnoli, f.body); crc != want {
+	f.bodySum = crc32.Checksum(f.body, castagnoli)
+	if crc := checksum.Combine(headSum, f.bodySum, bodyBytes); crc != want {
 		return frame{}, fmt.Errorf("%w: checksum is %08x, the frame says %08x", errBadFrame, crc, want)
 	}
 	return f, nil
