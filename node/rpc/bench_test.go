@@ -121,13 +121,15 @@ func BenchmarkEncode(b *testing.B) {
 		for b.Loop() {
 			w := NewWriter()
 			writeMessages(w, messages)
-			w.Finish()
+			w.Discard()
 		}
 	})
 	b.Run("library", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			Encode(&libraryMessages{messages})
+			w := NewWriter()
+			w.Value(&libraryMessages{messages})
+			w.Discard()
 		}
 	})
 }
