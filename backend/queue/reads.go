@@ -142,7 +142,10 @@ type Totals struct {
 func (m *Machine) Totals() Totals {
 	totals := Totals{
 		Partitions: len(m.partitions), Tombstones: len(m.tombstones),
-		Sessions: len(m.sessions.byID), KeptResults: m.sessions.kept.Len(), Unused: m.memory.unused,
+		Sessions: len(m.sessions.byID), Unused: m.memory.unused,
+	}
+	for _, open := range m.sessions.byID {
+		totals.KeptResults += open.kept.Len()
 	}
 	for _, p := range m.partitions {
 		totals.Messages += p.messages.Len()

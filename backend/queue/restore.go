@@ -47,7 +47,7 @@ func (m *Machine) restore(from io.Reader) error {
 // restoring is a restore under way.
 type restoring struct {
 	machine *Machine
-	// sessionID, session and partition are those that records belong to.
+	// sessionID, session, kept and partition are those that records belong to; kept is a copy of what session has.
 	sessionID uint64
 	session   *session
 	kept      *keptResult
@@ -120,7 +120,8 @@ func (l *restoring) record(data []byte) error {
 
 func (l *restoring) readSession(r *rpc.Reader) {
 	l.sessionID = r.Uint64()
-	l.session = &session{lowWater: r.Uint64(), lastMs: r.Int64()}
+	l.session, l.kept = newSession(), nil
+	l.session.lowWater, l.session.lastMs = r.Uint64(), r.Int64()
 	if l.machine.sessions.byID[l.sessionID] != nil {
 		r.Fail("session %d comes twice", l.sessionID)
 		return
@@ -130,20 +131,19 @@ func (l *restoring) readSession(r *rpc.Reader) {
 
 func (l *restoring) readKept(r *rpc.Reader) {
 	seq := r.Uint64()
-	kept := &keptResult{
-		partition: decodePartitionID(r), code: decodeCode(r),
+	kept := keptResult{
+		seq: seq, partition: decodePartitionID(r), code: decodeCode(r),
 		sent: decodeSent(r), codes: decodeCodes(r), delivered: decodeHandles(r),
 	}
-	table := &l.machine.sessions
 	switch {
 	case r.Err() != nil:
 	case l.session == nil:
 		r.Fail("result of seq %d without a session", seq)
-	case table.kept.Has(keptEntry{session: l.sessionID, seq: seq}):
+	case l.session.kept.Has(kept):
 		r.Fail("two results of seq %d of session %d", seq, l.sessionID)
 	default:
-		table.keep(l.sessionID, l.session, seq, kept)
-		l.kept = kept
+		l.session.kept.ReplaceOrInsert(kept)
+		l.kept = &kept
 	}
 }
 
@@ -158,6 +158,7 @@ func (l *restoring) readTaken(r *rpc.Reader) {
 	default:
 		m.Body, m.Attributes, m.SystemAttributes = bytes.Clone(m.Body), bytes.Clone(m.Attributes), bytes.Clone(m.SystemAttributes)
 		l.kept.taken = append(l.kept.taken, m)
+		l.session.kept.ReplaceOrInsert(*l.kept)
 	}
 }
 

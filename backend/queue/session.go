@@ -3,8 +3,6 @@ package queue
 import (
 	"bytes"
 	"cmp"
-	"fmt"
-	"math"
 	"slices"
 
 	"chasqui/backend/queue/sorted"
@@ -25,14 +23,16 @@ type session struct {
 	lowWater uint64
 	// lastMs is the replicated time of the latest command; SessionIdleMs later the session is forgotten.
 	lastMs int64
-	// kept counts the session's entries in sessionTable.kept. None of them has a Seq below lowest or above highest, so that
-	// most commands need not look for one.
-	kept            int
-	lowest, highest uint64
+	// kept has what is remembered of commands, by their Seq. New ones come at its end, nearly always, and old ones leave at
+	// its beginning.
+	kept *sorted.Set[keptResult]
 }
+
+func newSession() *session { return &session{kept: sorted.New(compareKept)} }
 
 // keptResult is what a session remembers of one executed command. It never changes once stored.
 type keptResult struct {
+	seq       uint64
 	partition PartitionID
 	code      Code
 	sent      []Sent
@@ -44,29 +44,14 @@ type keptResult struct {
 	taken []Message
 }
 
-// keptEntry is a keptResult in the table's order: by session, then by Seq.
-type keptEntry struct {
-	session, seq uint64
-	result       *keptResult
-}
+func compareKept(a, b *keptResult) int { return cmp.Compare(a.seq, b.seq) }
 
-func compareKept(a, b *keptEntry) int {
-	if a.session != b.session {
-		return cmp.Compare(a.session, b.session)
-	}
-	return cmp.Compare(a.seq, b.seq)
-}
-
-// sessionTable holds all sessions of a slot and the results kept for them.
+// sessionTable holds all sessions of a slot.
 type sessionTable struct {
 	byID map[uint64]*session
-	// kept is one set for all sessions, so that a snapshot clones it in O(1).
-	kept *sorted.Set[keptEntry]
 }
 
-func newSessionTable() sessionTable {
-	return sessionTable{byID: map[uint64]*session{}, kept: sorted.New(compareKept)}
-}
+func newSessionTable() sessionTable { return sessionTable{byID: map[uint64]*session{}} }
 
 // executeOnce executes c unless its session shows that it was executed before or must not be any more.
 func (m *Machine) executeOnce(c *Command) *Result {
@@ -74,19 +59,19 @@ func (m *Machine) executeOnce(c *Command) *Result {
 	if s == nil {
 		return &Result{Code: Overloaded}
 	}
-	m.sessions.raise(c.Session, s, c.LowWater)
+	s.raise(c.LowWater)
 	if c.Seq < s.lowWater {
 		return &Result{Code: StaleSession}
 	}
-	if result, ok := m.sessions.find(c.Session, s, c.Seq); ok {
-		return m.repeat(result)
+	if kept, ok := s.kept.Get(keptResult{seq: c.Seq}); ok {
+		return m.repeat(&kept)
 	}
-	if s.kept >= MaxKeptResults {
+	if s.kept.Len() >= MaxKeptResults {
 		return &Result{Code: Overloaded}
 	}
 	result := m.execute(c)
 	if !result.Code.Refused() && !c.onlyReads() {
-		m.sessions.keep(c.Session, s, c.Seq, m.remember(c.Partition, result))
+		s.kept.ReplaceOrInsert(m.remember(c, result))
 	}
 	return result
 }
@@ -98,7 +83,6 @@ func (c *Command) onlyReads() bool { return c.Kind == KindMoveTask && c.MoveTask
 func (t *sessionTable) open(id uint64, nowMs int64) *session {
 	s := t.byID[id]
 	if s != nil && s.idle(nowMs) {
-		t.forget(id, s)
 		s = nil
 	}
 	if s == nil {
@@ -108,7 +92,7 @@ func (t *sessionTable) open(id uint64, nowMs int64) *session {
 		if len(t.byID) >= MaxSessions {
 			return nil
 		}
-		s = &session{}
+		s = newSession()
 		t.byID[id] = s
 	}
 	s.lastMs = nowMs
@@ -122,69 +106,30 @@ func (s *session) idle(nowMs int64) bool { return s.lastMs+SessionIdleMs <= nowM
 func (t *sessionTable) sweep(nowMs int64) {
 	for id, s := range t.byID {
 		if s.idle(nowMs) {
-			t.forget(id, s)
+			delete(t.byID, id)
 		}
 	}
 }
 
-func (t *sessionTable) forget(id uint64, s *session) {
-	t.discard(id, s, math.MaxUint64)
-	delete(t.byID, id)
-}
-
 // raise moves the session's low water mark up to lowWater and discards the results below it.
-func (t *sessionTable) raise(id uint64, s *session, lowWater uint64) {
+func (s *session) raise(lowWater uint64) {
 	if lowWater <= s.lowWater {
 		return
 	}
 	s.lowWater = lowWater
-	t.discard(id, s, lowWater-1)
-}
-
-// discard removes the session's kept results up to a Seq.
-func (t *sessionTable) discard(id uint64, s *session, through uint64) {
-	if s.kept == 0 || s.lowest > through {
-		return
-	}
-	var gone []keptEntry
-	t.kept.AscendGreaterOrEqual(keptEntry{session: id, seq: s.lowest}, func(entry keptEntry) bool {
-		s.lowest = entry.seq
-		if entry.session != id || entry.seq > through {
-			return false
+	for {
+		oldest, ok := s.kept.Min()
+		if !ok || oldest.seq >= lowWater {
+			return
 		}
-		gone = append(gone, entry)
-		return true
-	})
-	for _, entry := range gone {
-		t.kept.Delete(entry)
+		s.kept.DeleteMin()
 	}
-	s.kept -= len(gone)
 }
 
-// find returns what is kept of a command.
-func (t *sessionTable) find(id uint64, s *session, seq uint64) (*keptResult, bool) {
-	if s.kept == 0 || seq < s.lowest || seq > s.highest {
-		return nil, false
-	}
-	entry, ok := t.kept.Get(keptEntry{session: id, seq: seq})
-	return entry.result, ok
-}
-
-func (t *sessionTable) keep(id uint64, s *session, seq uint64, result *keptResult) {
-	if _, twice := t.kept.ReplaceOrInsert(keptEntry{session: id, seq: seq, result: result}); twice {
-		panic(fmt.Sprintf("session %d: seq %d executed twice", id, seq))
-	}
-	if s.kept == 0 {
-		s.lowest, s.highest = seq, seq
-	}
-	s.lowest, s.highest = min(s.lowest, seq), max(s.highest, seq)
-	s.kept++
-}
-
-// remember turns a result into what is kept of it.
-func (m *Machine) remember(id PartitionID, result *Result) *keptResult {
-	kept := &keptResult{partition: id, code: result.Code, sent: result.Sent, codes: result.Codes}
-	if p := m.partitions[id]; p != nil && p.settings.Delivery == AtMostOnce {
+// remember turns the result of c into what is kept of it.
+func (m *Machine) remember(c *Command, result *Result) keptResult {
+	kept := keptResult{seq: c.Seq, partition: c.Partition, code: result.Code, sent: result.Sent, codes: result.Codes}
+	if p := m.partitions[c.Partition]; p != nil && p.settings.Delivery == AtMostOnce {
 		kept.taken = separate(result.Messages)
 	} else if len(result.Messages) > 0 {
 		kept.delivered = make([]Handle, len(result.Messages))

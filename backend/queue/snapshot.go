@@ -52,7 +52,6 @@ const (
 type Snapshot struct {
 	nowMs      int64
 	sessions   []sessionState
-	kept       *sorted.Set[keptEntry]
 	tombstones []tombstone
 	partitions []partitionState
 }
@@ -61,6 +60,7 @@ type Snapshot struct {
 type sessionState struct {
 	id, lowWater uint64
 	lastMs       int64
+	kept         *sorted.Set[keptResult]
 }
 
 type tombstone struct {
@@ -92,12 +92,11 @@ func (m *Machine) Snapshot() (*Snapshot, error) {
 	s := &Snapshot{
 		nowMs:      m.nowMs,
 		sessions:   make([]sessionState, 0, len(m.sessions.byID)),
-		kept:       m.sessions.kept.Clone(),
 		partitions: make([]partitionState, 0, len(m.partitions)),
 	}
 	for id, open := range m.sessions.byID {
 		if !open.idle(m.nowMs) {
-			s.sessions = append(s.sessions, sessionState{id: id, lowWater: open.lowWater, lastMs: open.lastMs})
+			s.sessions = append(s.sessions, sessionState{id: id, lowWater: open.lowWater, lastMs: open.lastMs, kept: open.kept.Clone()})
 		}
 	}
 	for id := range m.tombstones {
@@ -131,7 +130,7 @@ func (s *Snapshot) WriteTo(to io.Writer) (int64, error) {
 	out := newChunkWriter(to)
 	out.encode(recordTime, 1, func(w *rpc.Writer) { w.Int64(s.nowMs) })
 	for _, session := range s.sessions {
-		s.writeSession(out, session)
+		session.write(out)
 	}
 	for _, t := range s.tombstones {
 		out.encode(recordTombstone, 3, func(w *rpc.Writer) {
@@ -154,26 +153,23 @@ func (w *chunkWriter) encode(kind uint64, values int, write func(*rpc.Writer)) {
 	})
 }
 
-func (s *Snapshot) writeSession(out *chunkWriter, session sessionState) {
+func (s *sessionState) write(out *chunkWriter) {
 	out.encode(recordSession, 3, func(w *rpc.Writer) {
-		w.Uint64(session.id)
-		w.Uint64(session.lowWater)
-		w.Int64(session.lastMs)
+		w.Uint64(s.id)
+		w.Uint64(s.lowWater)
+		w.Int64(s.lastMs)
 	})
-	s.kept.AscendGreaterOrEqual(keptEntry{session: session.id}, func(entry keptEntry) bool {
-		if entry.session != session.id {
-			return false
-		}
+	s.kept.Ascend(func(kept keptResult) bool {
 		out.encode(recordKept, 7, func(w *rpc.Writer) {
-			w.Uint64(entry.seq)
-			entry.result.partition.encode(w)
-			w.Uint64(uint64(entry.result.code))
-			encodeSent(w, entry.result.sent)
-			encodeCodes(w, entry.result.codes)
-			encodeHandles(w, entry.result.delivered)
+			w.Uint64(kept.seq)
+			kept.partition.encode(w)
+			w.Uint64(uint64(kept.code))
+			encodeSent(w, kept.sent)
+			encodeCodes(w, kept.codes)
+			encodeHandles(w, kept.delivered)
 		})
-		for i := range entry.result.taken {
-			out.encode(recordTaken, 1, entry.result.taken[i].encode)
+		for i := range kept.taken {
+			out.encode(recordTaken, 1, kept.taken[i].encode)
 		}
 		return true
 	})

@@ -24,8 +24,8 @@ func messages() []Bug {
 				"back from a snapshot takes effect twice: one send, two messages.",
 			Edits: []Edit{{
 				File: "backend/queue/snapshot.go",
-				Old:  "	s.kept.AscendGreaterOrEqual(keptEntry{session: session.id}, func(entry keptEntry) bool {\n",
-				New:  "	s.kept.AscendLessThan(keptEntry{}, func(entry keptEntry) bool {\n",
+				Old:  "	s.kept.Ascend(func(kept keptResult) bool {\n",
+				New:  "	s.kept.AscendLessThan(keptResult{}, func(kept keptResult) bool {\n",
 			}},
 			Needs:    append(slices.Clone(restarts), "wipe"),
 			Scenario: "unheard-backends",

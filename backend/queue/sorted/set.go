@@ -20,7 +20,7 @@ const (
 	pageBytes = 4096
 	// minPageValues bounds the number of values in a full page from below, however large they are.
 	minPageValues = 16
-	// firstValues is how many values the first page has room for at first.
+	// firstValues is for how many values a page that is filled has room at least.
 	firstValues = 8
 	// indexDegree is the degree of the tree of pages: nodes of up to 63 pointers.
 	indexDegree = 32
@@ -143,6 +143,9 @@ func (s *Set[T]) push(x T) {
 	s.len++
 	if s.last != nil && len(s.last.values) < s.size {
 		p := s.own(s.last)
+		if n := len(p.values); n == cap(p.values) {
+			p.values = append(make([]T, 0, min(s.size, max(firstValues, 2*n))), p.values...)
+		}
 		p.values = append(p.values, x)
 		return
 	}
