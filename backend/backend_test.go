@@ -169,8 +169,7 @@ func TestARepeatedCommandTakesEffectOnce(t *testing.T) {
 	w.configure(1, false)
 	command := queue.Command{Session: 99, Seq: 1, LowWater: 1, Partition: partition, SettingsVersion: 1,
 		Kind: queue.KindSend, Sends: []queue.Send{{Body: []byte("once")}}}
-	encoded := command.Encode()
-	body := appendExecute(nil, slot, command.Kind, encoded)
+	body := encodeExecute(slot, &command)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var answers []string
@@ -308,7 +307,7 @@ func TestARepeatedReceiveFindsWhatTheFirstTook(t *testing.T) {
 	w.send(queue.Send{Body: []byte("only one")})
 	command := receive(10, time.Minute)
 	command.Session, command.Seq, command.LowWater = 99, 1, 1
-	body := appendExecute(nil, slot, command.Kind, command.Encode())
+	body := encodeExecute(slot, &command)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	execute := func(body []byte) *queue.Result {

@@ -142,8 +142,7 @@ func (c *Client) begin(slot uint16, command *queue.Command) (s *session, body []
 	s = c.session(slot)
 	command.Session = s.id
 	command.Seq, command.LowWater = s.begin()
-	encoded := command.Encode()
-	return s, appendExecute(make([]byte, 0, executeHeaderBytes+len(encoded)), slot, command.Kind, encoded)
+	return s, encodeExecute(slot, command)
 }
 
 func (c *Client) once(ctx context.Context, slot uint16, command *queue.Command) (*queue.Result, error) {

@@ -41,9 +41,11 @@ func repeatedExecute(b []byte) []byte {
 	return b
 }
 
-func appendExecute(b []byte, slot uint16, kind queue.Kind, command []byte) []byte {
-	b = binary.LittleEndian.AppendUint16(b, slot)
-	return append(append(b, byte(kind)), command...)
+func encodeExecute(slot uint16, command *queue.Command) []byte {
+	w := rpc.NewWriter()
+	w.Raw(byte(slot), byte(slot>>8), byte(command.Kind))
+	command.EncodeTo(w)
+	return w.Finish()
 }
 
 func decodeExecute(b []byte) (slot uint16, kind queue.Kind, repeated bool, command []byte, err error) {

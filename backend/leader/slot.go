@@ -159,15 +159,16 @@ func (m *machine) Apply(now int64, operations [][]byte) []any {
 	moves := false
 	s.mu.Lock()
 	s.machine.BeginEntry(operations)
+	var decoder queue.Decoder
 	for i, operation := range operations {
-		command, err := queue.DecodeCommand(operation)
+		command, err := decoder.Decode(operation)
 		if err != nil {
 			results[i] = &queue.Result{Code: queue.BadCommand}
 			continue
 		}
-		results[i] = s.machine.ApplyCommand(now, &command)
+		results[i] = s.machine.ApplyCommand(now, command)
 		s.waits.touch(command.Partition)
-		moves = moves || mayMove(&command)
+		moves = moves || mayMove(command)
 	}
 	s.machine.EndEntry()
 	if moves && s.machine.Moving() {

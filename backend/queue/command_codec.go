@@ -33,6 +33,12 @@ const (
 // The result belongs to the caller.
 func (c *Command) Encode() []byte {
 	w := rpc.NewWriter()
+	c.EncodeTo(w)
+	return w.Finish()
+}
+
+// EncodeTo writes what Encode returns.
+func (c *Command) EncodeTo(w *rpc.Writer) {
 	w.Uint64(commandVersion)
 	w.ArrayLen(8)
 	w.Uint64(c.Session)
@@ -43,7 +49,6 @@ func (c *Command) Encode() []byte {
 	w.Uint64(c.SettingsVersion)
 	w.Uint64(uint64(c.Kind))
 	c.encodePayload(w)
-	return w.Finish()
 }
 
 func (c *Command) encodePayload(w *rpc.Writer) {
@@ -164,30 +169,51 @@ func (h Handle) encode(w *rpc.Writer) {
 // DecodeCommand reads what Encode wrote. Bodies and attributes in the result alias b. Lengths are checked against the
 // limits of this package before anything is allocated; whether the values make sense is for [Command.Check].
 func DecodeCommand(b []byte) (Command, error) {
+	var d Decoder
+	c, err := d.Decode(b)
+	if err != nil {
+		return Command{}, err
+	}
+	return *c, nil
+}
+
+// Decoder decodes one command after the other and uses the memory of the one before again. The zero value is ready.
+type Decoder struct {
+	command Command
+	// sends, deletes and changes are the memory of the command's.
+	sends   [MaxBatch]Send
+	deletes [MaxBatch]Handle
+	changes [MaxBatch]VisibilityChange
+}
+
+// Decode is DecodeCommand, but the result is valid until the next call.
+func (d *Decoder) Decode(b []byte) (*Command, error) {
 	r := rpc.NewReader(b)
 	if version := r.Uint64(); version < oldestCommandVersion || version > commandVersion {
 		r.Fail("command of version %d, this program reads versions %d to %d", version, oldestCommandVersion, commandVersion)
 	}
 	r.ArrayExactly(8)
-	c := Command{
+	c := &d.command
+	*c = Command{
 		Session: r.Uint64(), Seq: r.Uint64(), LowWater: r.Uint64(),
 		Partition:       PartitionID{Queue: r.Uint64(), Partition: r.Uint16()},
 		SettingsVersion: r.Uint64(), Kind: Kind(r.Uint8()),
 	}
-	c.decodePayload(&r)
+	d.payload(&r)
 	if err := r.Finish(); err != nil {
-		return Command{}, fmt.Errorf("decoding a command: %w", err)
+		return nil, fmt.Errorf("decoding a command: %w", err)
 	}
 	return c, nil
 }
 
-func (c *Command) decodePayload(r *rpc.Reader) {
-	switch c.Kind {
+// payload reads what is behind the kind.
+func (d *Decoder) payload(r *rpc.Reader) {
+	switch c := &d.command; c.Kind {
 	case KindConfigure:
 		c.Settings = &Settings{}
 		c.Settings.decode(r)
 	case KindSend:
-		c.Sends = make([]Send, r.ArrayLen(MaxBatch))
+		c.Sends = d.sends[:r.ArrayLen(MaxBatch)]
 		for i := range c.Sends {
 			c.Sends[i].decode(r)
 		}
@@ -195,13 +221,13 @@ func (c *Command) decodePayload(r *rpc.Reader) {
 		r.ArrayExactly(3)
 		c.Receive = &Receive{Max: int(r.UintMax(MaxBatch)), VisibilityMs: r.Int64(), AttemptID: r.String(MaxNameBytes)}
 	case KindDelete:
-		c.Deletes = make([]Handle, r.ArrayLen(MaxBatch))
+		c.Deletes = d.deletes[:r.ArrayLen(MaxBatch)]
 		for i := range c.Deletes {
 			r.ArrayExactly(2)
 			c.Deletes[i] = decodeHandle(r)
 		}
 	case KindVisibility:
-		c.Changes = make([]VisibilityChange, r.ArrayLen(MaxBatch))
+		c.Changes = d.changes[:r.ArrayLen(MaxBatch)]
 		for i := range c.Changes {
 			r.ArrayExactly(3)
 			c.Changes[i] = VisibilityChange{Handle: decodeHandle(r), VisibilityMs: r.Int64()}
@@ -284,7 +310,7 @@ func (s *Send) decode(r *rpc.Reader) {
 	s.Body = r.Bytes(MaxBodyBytes)
 	s.Attributes = r.Bytes(MaxAttributesBytes)
 	s.SystemAttributes = r.Bytes(MaxSystemAttributesBytes)
-	s.SenderID = r.String(MaxNameBytes)
+	s.SenderID = r.StringLike(s.SenderID, MaxNameBytes) // most often that of the command before
 	s.Group = r.String(MaxNameBytes)
 	s.DedupID = r.String(MaxNameBytes)
 	s.DelayMs = r.Int64()

@@ -48,19 +48,20 @@ func (m *Machine) Apply(nowMs int64, operations [][]byte) []any {
 	m.BeginEntry(operations)
 	defer m.EndEntry()
 	results := make([]any, len(operations))
+	var decoder Decoder
 	for i, operation := range operations {
-		command, err := DecodeCommand(operation)
+		command, err := decoder.Decode(operation)
 		if err != nil {
 			m.passTime(nowMs)
 			results[i] = &Result{Code: BadCommand}
 			continue
 		}
-		results[i] = m.ApplyCommand(nowMs, &command)
+		results[i] = m.ApplyCommand(nowMs, command)
 	}
 	return results
 }
 
-// ApplyCommand executes one decoded command at time nowMs. See Apply.
+// ApplyCommand executes one decoded command at time nowMs. See Apply. c itself is not kept.
 func (m *Machine) ApplyCommand(nowMs int64, c *Command) *Result {
 	m.passTime(nowMs)
 	if c.Check() != nil {

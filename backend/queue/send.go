@@ -4,12 +4,25 @@ import "strings"
 
 // send stores the messages in order. The result has one entry per message.
 func (p *partition) send(sends []Send) *Result {
-	result := &Result{Sent: make([]Sent, len(sends))}
+	result := newSendResult(len(sends))
 	contents := make([]content, len(sends)) // a message that is left keeps those of its batch, a few hundred bytes
 	for i := range sends {
 		result.Sent[i] = p.sendOne(&sends[i], &contents[i])
 	}
 	return result
+}
+
+// newSendResult returns a result with room for some messages, for a single one in the same allocation.
+func newSendResult(messages int) *Result {
+	if messages != 1 {
+		return &Result{Sent: make([]Sent, messages)}
+	}
+	r := &struct {
+		result Result
+		sent   [1]Sent
+	}{}
+	r.result.Sent = r.sent[:]
+	return &r.result
 }
 
 // sendOne stores a message, unless it is a duplicate, with its content at c.

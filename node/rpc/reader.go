@@ -137,7 +137,17 @@ func (r *Reader) BytesInto(p []byte) {
 }
 
 // String reads a string of at most limit bytes. The bytes are not checked to be UTF-8.
-func (r *Reader) String(limit int) string {
+func (r *Reader) String(limit int) string { return string(r.stringBytes(limit)) }
+
+// StringLike is String that returns known, and allocates nothing, if the two are equal.
+func (r *Reader) StringLike(known string, limit int) string {
+	if b := r.stringBytes(limit); string(b) != known {
+		return string(b)
+	}
+	return known
+}
+
+func (r *Reader) stringBytes(limit int) []byte {
 	var n uint64
 	switch c := r.code(); {
 	case r.err != nil:
@@ -152,7 +162,7 @@ func (r *Reader) String(limit int) string {
 	default:
 		r.unexpected(c, "string")
 	}
-	return string(r.take(n, limit))
+	return r.take(n, limit)
 }
 
 // ArrayLen reads the start of an array of at most limit values, and of no more than there are bytes left.

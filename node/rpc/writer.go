@@ -37,6 +37,9 @@ func NewWriter() *Writer { return writers.Get().(*Writer) }
 // Reset begins anew behind the bytes of b, which belongs to the writer from then on: its memory is used as far as it goes.
 func (w *Writer) Reset(b []byte) { w.body = b }
 
+// Raw writes bytes as they are; what they mean is the caller's business.
+func (w *Writer) Raw(b ...byte) { w.body = append(w.body, b...) }
+
 // Finish returns the body, which belongs to the caller, and ends the use of the writer.
 func (w *Writer) Finish() []byte {
 	body := bytes.Clone(w.body)
