@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 
 	"chasqui/node/rpc"
 )
@@ -181,9 +182,9 @@ func DecodeCommand(b []byte) (Command, error) {
 type Decoder struct {
 	command Command
 	// sends, deletes and changes are the memory of the command's.
-	sends   [MaxBatch]Send
-	deletes [MaxBatch]Handle
-	changes [MaxBatch]VisibilityChange
+	sends   []Send
+	deletes []Handle
+	changes []VisibilityChange
 }
 
 // Decode is DecodeCommand, but the result is valid until the next call.
@@ -206,6 +207,9 @@ func (d *Decoder) Decode(b []byte) (*Command, error) {
 	return c, nil
 }
 
+// resized returns a slice of n elements, in the memory of s if there is room.
+func resized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+
 // payload reads what is behind the kind.
 func (d *Decoder) payload(r *rpc.Reader) {
 	switch c := &d.command; c.Kind {
@@ -213,7 +217,8 @@ func (d *Decoder) payload(r *rpc.Reader) {
 		c.Settings = &Settings{}
 		c.Settings.decode(r)
 	case KindSend:
-		c.Sends = d.sends[:r.ArrayLen(MaxBatch)]
+		d.sends = resized(d.sends, r.ArrayLen(MaxBatch))
+		c.Sends = d.sends
 		for i := range c.Sends {
 			c.Sends[i].decode(r)
 		}
@@ -221,13 +226,15 @@ func (d *Decoder) payload(r *rpc.Reader) {
 		r.ArrayExactly(3)
 		c.Receive = &Receive{Max: int(r.UintMax(MaxBatch)), VisibilityMs: r.Int64(), AttemptID: r.String(MaxNameBytes)}
 	case KindDelete:
-		c.Deletes = d.deletes[:r.ArrayLen(MaxBatch)]
+		d.deletes = resized(d.deletes, r.ArrayLen(MaxBatch))
+		c.Deletes = d.deletes
 		for i := range c.Deletes {
 			r.ArrayExactly(2)
 			c.Deletes[i] = decodeHandle(r)
 		}
 	case KindVisibility:
-		c.Changes = d.changes[:r.ArrayLen(MaxBatch)]
+		d.changes = resized(d.changes, r.ArrayLen(MaxBatch))
+		c.Changes = d.changes
 		for i := range c.Changes {
 			r.ArrayExactly(3)
 			c.Changes[i] = VisibilityChange{Handle: decodeHandle(r), VisibilityMs: r.Int64()}

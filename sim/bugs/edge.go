@@ -17,7 +17,7 @@ func edge() []Bug {
 				for i := range again.Sends {
 					again.Sends[i].MessageID[0]++
 				}
-				body = appendExecute(nil, slot, again.Kind, again.Encode())
+				body = encodeExecute(slot, &again)
 			}
 			c.setLeader(slot, hint)
 			if hint`,
