@@ -89,7 +89,7 @@ func (t *transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *r
 	if len(req.Entries) == 0 {
 		timeout = 2 * t.cfg.HeartbeatTimeout
 	}
-	body, err := t.call(id, methodAppend, timeout, encodeAppendRequest(t.cfg.GroupID, req)...)
+	body, err := t.callParts(id, methodAppend, timeout, encodeAppendRequest(t.cfg.GroupID, req)...)
 	if err != nil {
 		return err
 	}
@@ -159,12 +159,16 @@ func (t *transport) Close() error {
 	return nil
 }
 
-func (t *transport) call(id raft.ServerID, method rpc.Method, timeout time.Duration, body ...[]byte) ([]byte, error) {
+func (t *transport) call(id raft.ServerID, method rpc.Method, timeout time.Duration, body []byte) ([]byte, error) {
+	return t.callParts(id, method, timeout, rpc.Part{Data: body})
+}
+
+func (t *transport) callParts(id raft.ServerID, method rpc.Method, timeout time.Duration, body ...rpc.Part) ([]byte, error) {
 	address, err := t.node.address(t.cfg, string(id))
 	if err != nil {
 		return nil, err
 	}
-	return t.node.client.CallWithin(t.node.host.Tasks.Context(), timeout, address, method, body...)
+	return t.node.client.CallParts(t.node.host.Tasks.Context(), timeout, address, method, body...)
 }
 
 // deliver hands a message to raft's main loop and waits for its answer. The channel has no buffer: a message whose

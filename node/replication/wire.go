@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"chasqui/node/rpc"
 )
 
 // Raft's messages on the wire. Entries are the bulk of all traffic inside a cluster, so they are laid out plainly
@@ -89,8 +91,8 @@ func (d *decoder) end() error {
 	return d.err
 }
 
-// encodeAppendRequest returns the message in parts: the entries' data, which is most of it, is not copied.
-func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
+// encodeAppendRequest returns the message in parts: the entries' data, which is most of it, need not be copied.
+func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) []rpc.Part {
 	fixed := 4 + 4 + 4 + len(r.ID) + 4 + len(r.Addr) + 4*8 + 4
 	// All headers lie in one piece of memory of exactly this size, so that it does not move while parts are cut from it.
 	e := encoder{b: make([]byte, 0, fixed+len(r.Entries)*entryWireBytesMin)}
@@ -101,7 +103,7 @@ func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
 	e.u64(r.PrevLogTerm)
 	e.u64(r.LeaderCommitIndex)
 	e.u32(uint32(len(r.Entries)))
-	parts := make([][]byte, 0, 1+2*len(r.Entries))
+	parts := make([]rpc.Part, 0, 1+2*len(r.Entries))
 	cut := 0
 	for _, entry := range r.Entries {
 		e.u64(entry.Index)
@@ -109,10 +111,10 @@ func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) [][]byte {
 		e.u8(byte(entry.Type))
 		e.u64(uint64(unixNano(entry.AppendedAt)))
 		e.u32(uint32(len(entry.Data)))
-		parts = append(parts, e.b[cut:], entry.Data)
+		parts = append(parts, rpc.Part{Data: e.b[cut:]}, rpc.Part{Data: entry.Data, Immutable: true})
 		cut = len(e.b)
 	}
-	return append(parts, e.b[cut:])
+	return append(parts, rpc.Part{Data: e.b[cut:]})
 }
 
 func decodeAppendRequest(d *decoder) (*raft.AppendEntriesRequest, error) {

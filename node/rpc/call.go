@@ -117,11 +117,12 @@ func (c *Call) ReplyWhenRoom(encode func() []byte) {
 
 // late returns the attempt to send an answer that waits for room.
 func (c *Call) late(kind frameType, code uint16, body []byte) lateFrame {
-	h := makeHeader(kind, c.id, code, 0, body)
+	part := Part{Data: body}
+	h := makeHeader(kind, c.id, code, 0, part)
 	var try lateFrame
 	try = func() lateFrame {
 		c.conn.mu.Lock()
-		err := c.conn.appendLocked(&h, body)
+		err := c.conn.appendLocked(&h, part)
 		c.conn.mu.Unlock()
 		if errors.Is(err, ErrOverloaded) {
 			return try
@@ -158,9 +159,10 @@ func failure(err error) (frameType, uint16, []byte) {
 }
 
 func (c *Call) answer(kind frameType, code uint16, body []byte) {
-	h := makeHeader(kind, c.id, code, 0, body)
+	part := Part{Data: body}
+	h := makeHeader(kind, c.id, code, 0, part)
 	var err error
-	c.end(func() { err = c.conn.appendLocked(&h, body) })
+	c.end(func() { err = c.conn.appendLocked(&h, part) })
 	c.conn.unanswered.Add(-1)
 	if errors.Is(err, ErrOverloaded) {
 		c.conn.close(fmt.Errorf("answers are not being read: %w", err))

@@ -49,17 +49,23 @@ func NewClient(host node.Host, config Config) *Client {
 // caller. The error is a *RemoteError, or has exactly one of ErrNotSent and ErrUnknown in its chain. When ctx ends
 // first, the handler's context is ended too, as soon as the network carries the news.
 func (c *Client) Call(ctx context.Context, address string, m Method, body []byte) ([]byte, error) {
-	return c.call(ctx, time.Time{}, address, m, body)
+	return c.call(ctx, time.Time{}, address, m, Part{Data: body})
 }
 
 // CallWithin is Call that waits for at most timeout as well, late by at most sweepInterval. It costs less than a context
-// with that timeout. The body may have several parts, one after the other: large ones need not be joined first.
-func (c *Client) CallWithin(ctx context.Context, timeout time.Duration, address string, m Method, body ...[]byte) ([]byte, error) {
+// with that timeout.
+func (c *Client) CallWithin(ctx context.Context, timeout time.Duration, address string, m Method, body []byte) ([]byte, error) {
+	return c.CallParts(ctx, timeout, address, m, Part{Data: body})
+}
+
+// CallParts is CallWithin with a body in parts, one after the other. Immutable ones may be kept until they are written, or
+// the connection ends, which may be after CallParts has returned.
+func (c *Client) CallParts(ctx context.Context, timeout time.Duration, address string, m Method, body ...Part) ([]byte, error) {
 	return c.call(ctx, c.host.Clock.Now().Add(timeout), address, m, body...)
 }
 
 // call waits until the deadline, if there is one, and for ctx.
-func (c *Client) call(ctx context.Context, deadline time.Time, address string, m Method, body ...[]byte) ([]byte, error) {
+func (c *Client) call(ctx context.Context, deadline time.Time, address string, m Method, body ...Part) ([]byte, error) {
 	w, ok := c.waiters.Get().(*waiter)
 	if !ok {
 		w = &waiter{answer: make(chan answer, 1)}
@@ -108,7 +114,7 @@ func (c *Client) goUntil(ctx context.Context, deadline time.Time, address string
 		}
 		done(body, err)
 	}
-	_, _, err := c.begin(ctx, deadline, address, m, pendingCall{done: wrapped}, body)
+	_, _, err := c.begin(ctx, deadline, address, m, pendingCall{done: wrapped}, Part{Data: body})
 	if err == nil {
 		return
 	}
@@ -154,7 +160,7 @@ func callError(address string, m Method, err error) error {
 
 // begin hands the request to the connection of its address, which ends it at the deadline; a zero one is none. The error
 // has ErrNotSent in its chain.
-func (c *Client) begin(ctx context.Context, deadline time.Time, address string, m Method, call pendingCall, body ...[]byte) (*clientConn, uint64, error) {
+func (c *Client) begin(ctx context.Context, deadline time.Time, address string, m Method, call pendingCall, body ...Part) (*clientConn, uint64, error) {
 	refuse := func(cause error) (*clientConn, uint64, error) {
 		return nil, 0, callError(address, m, fmt.Errorf("%w: %w", ErrNotSent, cause))
 	}

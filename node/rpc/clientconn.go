@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +47,7 @@ const notWritten = math.MaxInt64
 type waitingRequest struct {
 	id       uint64
 	method   Method
-	body     []byte
+	body     []byte // of its own
 	deadline time.Time
 }
 
@@ -130,9 +129,10 @@ func (c *clientConn) sendWaiting() error {
 		if err != nil {
 			continue
 		}
-		h := makeHeader(frameRequest, request.id, uint16(request.method), remainingMS, request.body)
+		body := Part{Data: request.body, Immutable: true}
+		h := makeHeader(frameRequest, request.id, uint16(request.method), remainingMS, body)
 		call.start = c.appended
-		if err := c.appendLocked(&h, request.body); err != nil {
+		if err := c.appendLocked(&h, body); err != nil {
 			return err
 		}
 		c.calls[request.id] = call
@@ -158,7 +158,7 @@ func (c *clientConn) remaining(deadline time.Time) (uint32, time.Duration, error
 
 // begin takes a call that the server need not answer after the deadline. watched says that the call ends here then, too.
 // With an error it has not been taken and call is not finished.
-func (c *clientConn) begin(m Method, body [][]byte, deadline time.Time, watched bool, call pendingCall) (uint64, error) {
+func (c *clientConn) begin(m Method, body []Part, deadline time.Time, watched bool, call pendingCall) (uint64, error) {
 	remainingMS, alarm, err := c.remaining(deadline)
 	if err != nil {
 		return 0, err
@@ -181,7 +181,7 @@ func (c *clientConn) begin(m Method, body [][]byte, deadline time.Time, watched 
 		err = c.appendLocked(&h, body...)
 	} else {
 		call.start = notWritten
-		err = c.waitLocked(waitingRequest{id, m, bytes.Join(body, nil), deadline})
+		err = c.waitLocked(waitingRequest{id, m, joined(body), deadline})
 	}
 	if err != nil {
 		return 0, err

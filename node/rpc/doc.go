@@ -17,6 +17,6 @@
 //     three silent intervals end the connection (link.go).
 //   - Memory is bounded per connection by [Config], also against a peer that does not read.
 //
-// Reading order: frame.go (the bytes), link.go (what both ends of a connection share), client.go and clientconn.go
-// (calling), server.go, serverconn.go and call.go (answering), writer.go and reader.go (bodies).
+// Reading order: frame.go (the bytes), link.go and batch.go (what both ends of a connection share), client.go
+// and clientconn.go (calling), server.go, serverconn.go and call.go (answering), writer.go and reader.go (bodies).
 package rpc

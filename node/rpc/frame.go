@@ -72,8 +72,15 @@ type frame struct {
 // header is the first headerBytes bytes of a frame.
 type header [headerBytes]byte
 
+// Part is a part of a request's body.
+type Part struct {
+	Data []byte
+	// Immutable says that Data is never changed, not even after the call has returned. It need not be copied then.
+	Immutable bool
+}
+
 // makeHeader returns the header of a frame whose body is these parts one after the other, checksum included.
-func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, body ...[]byte) header {
+func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, body ...Part) header {
 	var h header
 	binary.BigEndian.PutUint32(h[0:], uint32(headerBytes-lengthBytes+totalBytes(body)))
 	h[4] = byte(kind)
@@ -85,20 +92,29 @@ func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, bo
 }
 
 // checksum covers the header up to the checksum's own place, and the body.
-func checksum(h []byte, body ...[]byte) uint32 {
+func checksum(h []byte, body ...Part) uint32 {
 	sum := crc32.Checksum(h[:crcOffset], castagnoli)
 	for _, part := range body {
-		sum = crc32.Update(sum, castagnoli, part)
+		sum = crc32.Update(sum, castagnoli, part.Data)
 	}
 	return sum
 }
 
-func totalBytes(parts [][]byte) int {
+func totalBytes(parts []Part) int {
 	n := 0
 	for _, part := range parts {
-		n += len(part)
+		n += len(part.Data)
 	}
 	return n
+}
+
+// joined returns a body in one piece, a copy.
+func joined(parts []Part) []byte {
+	body := make([]byte, 0, totalBytes(parts))
+	for _, part := range parts {
+		body = append(body, part.Data...)
+	}
+	return body
 }
 
 // readFrame reads the next frame. A frame that is not one is an errBadFrame; io.EOF means the peer ended the stream

@@ -14,7 +14,7 @@ import (
 
 // frameBytes returns a whole frame as it goes over the wire.
 func frameBytes(kind frameType, id uint64, method uint16, remainingMS uint32, body []byte) []byte {
-	h := makeHeader(kind, id, method, remainingMS, body)
+	h := makeHeader(kind, id, method, remainingMS, Part{Data: body})
 	return append(h[:], body...)
 }
 
@@ -111,7 +111,7 @@ func TestReadFrameRefusesHostileFrames(t *testing.T) {
 // TestLyingLengthCostsLittle sends the header of the largest frame and nothing more: what is allocated for it must not
 // be of the size that it announces.
 func TestLyingLengthCostsLittle(t *testing.T) {
-	h := makeHeader(frameRequest, 1, 1, 0, nil)
+	h := makeHeader(frameRequest, 1, 1, 0)
 	binary.BigEndian.PutUint32(h[:], 16<<20)
 	const rounds = 20
 	var before, after runtime.MemStats

@@ -18,8 +18,6 @@ const (
 	// readBufferBytes is the size of a connection's read buffer: one read from the kernel takes that many small
 	// frames.
 	readBufferBytes = 64 << 10
-	// keepBufferBytes is the largest write buffer that is kept for reuse; a larger one was for a burst.
-	keepBufferBytes = 4 << 20
 	// smallBatchBytes is the size of a batch that the flusher finds too small to write before it has let other
 	// goroutines run once, who may be about to add to it.
 	smallBatchBytes = 4 << 10
@@ -33,7 +31,7 @@ const (
 //
 // Writing: callers append whole frames to pending under mu and go on; one task, flush, hands all that has gathered to
 // the kernel in one Write. While that Write lasts, the next batch gathers. So a lone caller pays one hop and a
-// thousand callers share a syscall.
+// thousand callers share a syscall. Large parts that stay as they are need not be copied (batch.go).
 //
 // Life: each end sends something at least once per PingInterval (a ping if there is nothing else), so SilentPings
 // intervals without a byte mean that the peer or the path to it is gone. No answer to a ping is needed, and an end
@@ -58,9 +56,9 @@ type link struct {
 	open    bool          // the handshake is over: frames may be written
 	gather  sync.Cond     // flush waits here for pending or late
 	room    chan struct{} // holds a token after a flush; the server's reader waits here for pending and late to shrink
-	pending []byte
-	spare   []byte // the other buffer, while it is not being written
-	writing int    // bytes in the Write that is under way, 0 if none
+	pending batch
+	spare   batch // an empty one with the other's memory, while that is not being written
+	writing int   // bytes in the Write that is under way, 0 if none
 	// late are a server's answers that found no room in pending, in order. Each appends its frame when it is called, without
 	// mu, and returns what is to be called later instead if it found no room again.
 	late []lateFrame
@@ -145,20 +143,20 @@ func (r countingReader) Read(p []byte) (int, error) {
 
 // appendLocked adds a frame to pending. ErrOverloaded means that it did not fit and nothing was added; a frame always
 // fits when nothing else waits.
-func (l *link) appendLocked(h *header, body ...[]byte) error {
+func (l *link) appendLocked(h *header, body ...Part) error {
 	if l.closed {
 		return l.cause
 	}
 	size := len(h) + totalBytes(body)
-	if waiting := len(l.pending) + l.writing; waiting > 0 && waiting+size > l.config.MaxPendingBytes {
+	if waiting := l.pending.length + l.writing; waiting > 0 && waiting+size > l.config.MaxPendingBytes {
 		return fmt.Errorf("%w: %d bytes wait to be written, the limit is %d", ErrOverloaded, waiting, l.config.MaxPendingBytes)
 	}
-	if len(l.pending) == 0 && l.writing == 0 {
+	if l.pending.length == 0 && l.writing == 0 {
 		l.gather.Signal()
 	}
-	l.pending = append(l.pending, h[:]...)
+	l.pending.copy(h[:])
 	for _, part := range body {
-		l.pending = append(l.pending, part...)
+		l.pending.add(part)
 	}
 	l.appended += int64(size)
 	return nil
@@ -166,7 +164,7 @@ func (l *link) appendLocked(h *header, body ...[]byte) error {
 
 // crowdedLocked reports whether half of MaxPendingBytes waits to be written, or frames wait even for that.
 func (l *link) crowdedLocked() bool {
-	return len(l.late) > 0 || len(l.pending)+l.writing >= l.config.MaxPendingBytes/2
+	return len(l.late) > 0 || l.pending.length+l.writing >= l.config.MaxPendingBytes/2
 }
 
 // appendLater keeps a frame for when there is room. It is dropped if the link closes before.
@@ -182,7 +180,7 @@ func (l *link) appendLater(f lateFrame) {
 // admitLateLocked moves late frames to pending while less than half of MaxPendingBytes is there. It lets go of mu meanwhile.
 // Only flush calls it.
 func (l *link) admitLateLocked() {
-	for len(l.late) > 0 && !l.closed && len(l.pending) < l.config.MaxPendingBytes/2 {
+	for len(l.late) > 0 && !l.closed && l.pending.length < l.config.MaxPendingBytes/2 {
 		f := l.late[0]
 		l.late[0] = nil
 		l.late = l.late[1:]
@@ -202,12 +200,12 @@ func (l *link) flush(context.Context) {
 	defer l.mu.Unlock()
 	for {
 		l.admitLateLocked()
-		if len(l.pending) == 0 && !l.closed {
+		if l.pending.length == 0 && !l.closed {
 			l.tellRoom() // late frames that were dropped leave room without a Write
 			l.gather.Wait()
 			continue
 		}
-		if len(l.pending) < smallBatchBytes && !l.closed {
+		if l.pending.length < smallBatchBytes && !l.closed {
 			l.mu.Unlock()
 			runtime.Gosched()
 			l.mu.Lock()
@@ -215,21 +213,18 @@ func (l *link) flush(context.Context) {
 		if l.closed {
 			return
 		}
-		batch := l.pending
-		l.pending, l.spare = l.spare[:0], nil
-		l.writing, l.handed = len(batch), l.appended
+		full := l.pending
+		l.pending, l.spare = l.spare, batch{}
+		l.writing, l.handed = full.length, l.appended
 		conn := l.conn
 		l.mu.Unlock()
-		_, err := conn.Write(batch)
-		if err != nil {
+		if err := full.write(conn); err != nil {
 			l.close(fmt.Errorf("write: %w", err))
 		}
 		l.mu.Lock()
 		l.writing = 0
 		l.flushes++
-		if cap(batch) <= keepBufferBytes {
-			l.spare = batch
-		}
+		l.spare = full.emptied()
 		l.tellRoom()
 	}
 }

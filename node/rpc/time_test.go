@@ -66,7 +66,7 @@ func TestCallWithinEndsWithWhatComesFirst(t *testing.T) {
 				start := time.Now()
 				result := make(chan error, 1)
 				go func() {
-					_, err := p.client.CallWithin(ctx, c.timeout, p.address, methodHold, []byte("two "), []byte("parts"))
+					_, err := p.client.CallParts(ctx, c.timeout, p.address, methodHold, Part{Data: []byte("two ")}, Part{Data: []byte("parts")})
 					result <- err
 				}()
 				call := <-p.held
