@@ -41,8 +41,9 @@ const (
 	// protocolVersion changes when a peer of the older version would misread a frame.
 	protocolVersion = 1
 	// bodyFirstBytes is how much is allocated for a body on the word of its header alone. A longer body's slice grows
-	// as bytes arrive, so that a header which lies costs its sender as many bytes as it costs us.
-	bodyFirstBytes = 1 << 20
+	// as bytes arrive, so that a header which lies costs its sender as many bytes as it costs us. It is enough for a
+	// replication batch of a MiB and what is around it, which are most of all bytes and need not be copied then.
+	bodyFirstBytes = 1<<20 + 64<<10
 )
 
 type frameType uint8

@@ -124,6 +124,20 @@ func TestLyingLengthCostsLittle(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(rounds*2*bodyFirstBytes))
 }
 
+// TestBatchOfAMiBIsReadInOnePiece: a body as the largest of default replication batches make it takes one allocation, and
+// no copy of what has arrived.
+func TestBatchOfAMiBIsReadInOnePiece(t *testing.T) {
+	const bodyBytes = 1<<20 + 1<<10
+	stream := frameBytes(frameRequest, 1, 1, 0, make([]byte, bodyBytes))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := readFrame(bufio.NewReader(bytes.NewReader(stream)), DefaultConfig().MaxFrameBytes)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Len(t, f.body, bodyBytes)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(bodyBytes*3/2))
+}
+
 func TestReadHello(t *testing.T) {
 	for _, c := range []struct {
 		name, sent string
