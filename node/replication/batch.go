@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"hash/crc32"
 	"sync"
 	"time"
 
@@ -201,7 +202,8 @@ func (r *Replica) propose(batch []Operation, buffer *batchBuffer) {
 			data = appendOperation(data, op.Data)
 		}
 	}
-	future := r.current().raft.ApplyLog(raft.Log{Data: data}, enqueueTimeout)
+	entry := raft.Log{Data: data, Extensions: withChecksum(crc32.Checksum(data, castagnoli))}
+	future := r.current().raft.ApplyLog(entry, enqueueTimeout)
 	// Error waits without bound, but never for ever: raft answers every entry it took when it commits, when the
 	// leadership is lost or when it stops, and a leader whose disk hangs is ended by the journal's watchdog.
 	if err := future.Error(); err != nil {

@@ -178,7 +178,9 @@ func (n *Node) handleAppend(call *rpc.Call) {
 	var req *raft.AppendEntriesRequest
 	answer, replica, err := n.receive(call, func(d *decoder) (any, error) {
 		var err error
-		req, err = decodeAppendRequest(d)
+		if req, err = decodeAppendRequest(d); err == nil {
+			takeChecksum(req, call.Body(), call.BodyChecksum())
+		}
 		return req, err
 	})
 	if err != nil {

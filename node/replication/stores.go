@@ -81,7 +81,7 @@ func (s *logStore) GetLog(index uint64, log *raft.Log) error {
 		return err
 	}
 	log.Index, log.Term, log.Type = entry.Index, entry.Term, raft.LogType(entry.Kind)
-	log.Data, log.Extensions, log.AppendedAt = entry.Data, nil, fromUnixNano(entry.AppendedAt)
+	log.Data, log.Extensions, log.AppendedAt = entry.Data, withChecksum(entry.Checksum), fromUnixNano(entry.AppendedAt)
 	return nil
 }
 
@@ -110,11 +110,12 @@ func (s *logStore) StoreLog(log *raft.Log) error { return s.StoreLogs([]*raft.Lo
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	entries := make([]wal.Entry, len(logs))
 	for i, l := range logs {
-		if len(l.Extensions) > 0 {
-			return fmt.Errorf("log entry %d carries an extension of %d bytes; none is expected", l.Index, len(l.Extensions))
+		if n := len(l.Extensions); n != 0 && n != checksumBytes {
+			return fmt.Errorf("log entry %d carries an extension of %d bytes; none but a checksum of %d is expected", l.Index, n, checksumBytes)
 		}
 		entries[i] = wal.Entry{
-			Index: l.Index, Term: l.Term, Kind: uint8(l.Type), AppendedAt: unixNano(l.AppendedAt), Data: l.Data,
+			Index: l.Index, Term: l.Term, Kind: uint8(l.Type), AppendedAt: unixNano(l.AppendedAt),
+			Data: l.Data, Checksum: checksumOf(l),
 		}
 	}
 	s.changing.Lock()

@@ -111,7 +111,7 @@ func encodeAppendRequest(group uint32, r *raft.AppendEntriesRequest) []rpc.Part 
 		e.u8(byte(entry.Type))
 		e.u64(uint64(unixNano(entry.AppendedAt)))
 		e.u32(uint32(len(entry.Data)))
-		parts = append(parts, rpc.Part{Data: e.b[cut:]}, rpc.Part{Data: entry.Data, Immutable: true})
+		parts = append(parts, rpc.Part{Data: e.b[cut:]}, rpc.Part{Data: entry.Data, Immutable: true, Checksum: checksumOf(entry)})
 		cut = len(e.b)
 	}
 	return append(parts, rpc.Part{Data: e.b[cut:]})

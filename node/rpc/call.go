@@ -16,6 +16,7 @@ type Call struct {
 	id       uint64
 	method   Method
 	body     []byte
+	bodySum  uint32
 	deadline time.Time // zero if the caller set none
 	answered atomic.Bool
 
@@ -30,6 +31,9 @@ func (c *Call) Method() Method { return c.method }
 
 // Body returns the request's body. It belongs to the handler: nothing else uses or reuses it.
 func (c *Call) Body() []byte { return c.body }
+
+// BodyChecksum returns the CRC-32C of the body as it was sent, which the body had when it arrived.
+func (c *Call) BodyChecksum() uint32 { return c.bodySum }
 
 // Deadline returns when the caller stops waiting, by this host's clock: arrival plus the remaining time in the
 // request. It is zero if the caller set none.

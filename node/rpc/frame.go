@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+
+	"chasqui/node/checksum"
 )
 
 // A connection starts with a hello of 8 bytes from the client, which the server answers with its own. The client
@@ -68,6 +70,7 @@ type frame struct {
 	method      uint16
 	remainingMS uint32
 	body        []byte // of its own, never shared; nil if empty
+	bodySum     uint32 // its CRC-32C
 }
 
 // header is the first headerBytes bytes of a frame.
@@ -78,6 +81,9 @@ type Part struct {
 	Data []byte
 	// Immutable says that Data is never changed, not even after the call has returned. It need not be copied then.
 	Immutable bool
+	// Checksum is the CRC-32C of Data, 0 if it is not known: then Data is read for it. It is not checked here. The peer
+	// refuses a frame with a wrong one.
+	Checksum uint32
 }
 
 // makeHeader returns the header of a frame whose body is these parts one after the other, checksum included.
@@ -88,15 +94,19 @@ func makeHeader(kind frameType, id uint64, method uint16, remainingMS uint32, bo
 	binary.BigEndian.PutUint64(h[5:], id)
 	binary.BigEndian.PutUint16(h[13:], method)
 	binary.BigEndian.PutUint32(h[15:], remainingMS)
-	binary.BigEndian.PutUint32(h[crcOffset:], checksum(h[:], body...))
+	binary.BigEndian.PutUint32(h[crcOffset:], frameChecksum(h[:], body...))
 	return h
 }
 
-// checksum covers the header up to the checksum's own place, and the body.
-func checksum(h []byte, body ...Part) uint32 {
+// frameChecksum covers the header up to the checksum's own place, and the body.
+func frameChecksum(h []byte, body ...Part) uint32 {
 	sum := crc32.Checksum(h[:crcOffset], castagnoli)
 	for _, part := range body {
-		sum = crc32.Update(sum, castagnoli, part.Data)
+		if part.Checksum != 0 {
+			sum = checksum.Combine(sum, part.Checksum, int64(len(part.Data)))
+		} else {
+			sum = crc32.Update(sum, castagnoli, part.Data)
+		}
 	}
 	return sum
 }
@@ -146,14 +156,15 @@ func readFrame(r *bufio.Reader, maxFrameBytes int) (frame, error) {
 		return frame{}, fmt.Errorf("%w: type %d with a body of %d bytes", errBadFrame, f.kind, bodyBytes)
 	}
 	want := binary.BigEndian.Uint32(head[crcOffset:])
-	crc := crc32.Checksum(head[:crcOffset], castagnoli)
+	headSum := crc32.Checksum(head[:crcOffset], castagnoli)
 	if _, err := r.Discard(headerBytes); err != nil { // invalidates head
 		return frame{}, err
 	}
 	if f.body, err = readBody(r, int(bodyBytes)); err != nil {
 		return frame{}, err
 	}
-	if crc = crc32.Update(crc, castagnoli, f.body); crc != want {
+	f.bodySum = crc32.Checksum(f.body, castagnoli)
+	if crc := checksum.Combine(headSum, f.bodySum, bodyBytes); crc != want {
 		return frame{}, fmt.Errorf("%w: checksum is %08x, the frame says %08x", errBadFrame, crc, want)
 	}
 	return f, nil

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/crc32"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -40,6 +42,28 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
+// TestKnownChecksums has headers whose checksum is combined from what is known of some parts: they are the same as those
+// of a body that is read. One that is not right is found by the peer.
+func TestKnownChecksums(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 200 {
+		parts := randomParts(random, n%7)
+		want := makeHeader(frameRequest, 1, 2, 3, Part{Data: joined(parts)})
+		require.Equal(t, want, makeHeader(frameRequest, 1, 2, 3, parts...))
+		for i := range parts {
+			if random.IntN(2) == 0 {
+				parts[i].Checksum = crc32.Checksum(parts[i].Data, castagnoli)
+			}
+		}
+		require.Equal(t, want, makeHeader(frameRequest, 1, 2, 3, parts...))
+	}
+
+	body := Part{Data: []byte("data that was damaged since"), Checksum: crc32.Checksum([]byte("data that was"), castagnoli)}
+	h := makeHeader(frameRequest, 1, 2, 3, body)
+	_, err := readFrame(bufio.NewReader(bytes.NewReader(append(h[:], body.Data...))), 1<<20)
+	require.ErrorIs(t, err, errBadFrame)
+}
+
 func TestReadFrameRoundTrip(t *testing.T) {
 	for _, size := range []int{0, 1, 1000, readBufferBytes, bodyFirstBytes, bodyFirstBytes + 1, 5*bodyFirstBytes + 3} {
 		body := bytes.Repeat([]byte{7}, size)
@@ -48,7 +72,7 @@ func TestReadFrameRoundTrip(t *testing.T) {
 		f, err := readFrame(r, 16<<20)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(body, f.body))
-		require.Equal(t, frame{kind: frameRequest, id: 9, method: 8, remainingMS: 7, body: f.body}, f)
+		require.Equal(t, frame{kind: frameRequest, id: 9, method: 8, remainingMS: 7, body: f.body, bodySum: crc32.Checksum(body, castagnoli)}, f)
 		f, err = readFrame(r, 16<<20)
 		require.NoError(t, err)
 		require.Equal(t, framePing, f.kind)

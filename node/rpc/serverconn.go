@@ -126,7 +126,7 @@ func (c *serverConn) readRequests(r *bufio.Reader) error {
 // dispatch gives a request to its handler. It blocks while MaxInFlightPerConnection handlers run. An error means that
 // the connection must end.
 func (c *serverConn) dispatch(f frame) error {
-	call := &Call{conn: c, id: f.id, method: Method(f.method), body: f.body}
+	call := &Call{conn: c, id: f.id, method: Method(f.method), body: f.body, bodySum: f.bodySum}
 	if f.remainingMS > 0 {
 		call.deadline = c.host.Clock.Now().Add(time.Duration(f.remainingMS) * time.Millisecond)
 	}

@@ -157,7 +157,8 @@ func (w *writer) addEntries(r *request, b bounds) bool {
 	for len(r.entries) > 0 {
 		e := r.entries[0]
 		if !w.addRecord(record{
-			kind: kindEntry, entryKind: e.Kind, group: r.group, index: e.Index, term: e.Term, appendedAt: e.AppendedAt, data: e.Data,
+			kind: kindEntry, entryKind: e.Kind, group: r.group, index: e.Index, term: e.Term, appendedAt: e.AppendedAt,
+			data: e.Data, checksum: e.Checksum,
 		}) {
 			return false
 		}

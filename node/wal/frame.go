@@ -68,6 +68,7 @@ type record struct {
 	term       uint64
 	appendedAt int64
 	data       []byte
+	checksum   uint32 // CRC of the data alone, from 0; 0 if it is not known. Not stored.
 }
 
 // frameHeader is the fixed part of a frame.
@@ -154,7 +155,7 @@ func (f *frame) add(r record) {
 	binary.LittleEndian.PutUint64(h[24:], uint64(r.appendedAt))
 	binary.LittleEndian.PutUint32(h[32:], uint32(len(r.data)))
 	f.buffer = append(f.buffer, h[:]...)
-	data, length := f.copyData(r.data), int64(len(r.data))
+	data, length := f.copyData(r), int64(len(r.data))
 	own := checksum.Combine(headCRC(f.salt, f.header.segment, offset, h[:]), data, length)
 	binary.LittleEndian.PutUint32(f.buffer[start+36:], own)
 	head := crc32.Update(f.header.payload, castagnoli, f.buffer[start:start+recordHeaderBytes])
@@ -164,10 +165,14 @@ func (f *frame) add(r record) {
 }
 
 // copyData appends a record's data to the buffer and returns the data's own CRC, which both CRCs that cover it are combined
-// from: so a large entry comes from memory once.
-func (f *frame) copyData(data []byte) (crc uint32) {
-	f.buffer = slices.Grow(f.buffer, len(data))
-	for piece := range slices.Chunk(data, copyPieceBytes) {
+// from. If it has to be computed, that is done piece by piece: so a large entry comes from memory once.
+func (f *frame) copyData(r record) (crc uint32) {
+	if r.checksum != 0 {
+		f.buffer = append(f.buffer, r.data...)
+		return r.checksum
+	}
+	f.buffer = slices.Grow(f.buffer, len(r.data))
+	for piece := range slices.Chunk(r.data, copyPieceBytes) {
 		crc = crc32.Update(crc, castagnoli, piece)
 		f.buffer = append(f.buffer, piece...)
 	}

@@ -9,16 +9,23 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"chasqui/node/memdisk"
 )
 
-// testFrame makes a frame of entries with the given data, as the writer does, in a frame that held others before.
-func testFrame(data [][]byte) []byte {
+// testFrame makes a frame of entries with the given data, as the writer does, in a frame that held others before. The
+// checksums of those for which known is true come with them.
+func testFrame(data [][]byte, known func(i int) bool) []byte {
 	f := frame{salt: 0x5eed}
 	f.begin(frameHeader{segment: 1, offset: framesStart, sequence: 2, previous: 4}, 1<<30, 1<<30)
 	f.add(record{kind: kindEntry, group: 1, index: 1, data: []byte("of another frame")})
 	f.begin(frameHeader{segment: 3, offset: framesStart, sequence: 5, previous: 6}, 1<<30, 1<<30)
 	for i, d := range data {
-		f.add(record{kind: kindEntry, entryKind: 1, group: 7, index: uint64(i) + 1, term: 8, appendedAt: -9, data: d})
+		r := record{kind: kindEntry, entryKind: 1, group: 7, index: uint64(i) + 1, term: 8, appendedAt: -9, data: d}
+		if known(i) {
+			r.checksum = crc32.Checksum(d, castagnoli)
+		}
+		f.add(r)
 	}
 	b, _ := f.finish()
 	return b
@@ -42,10 +49,13 @@ func openFrame(b []byte) ([][]byte, error) {
 	return data, err
 }
 
-// requireSums compares every CRC of a frame of testFrame with one that is computed in a single run over the bytes.
+// requireSums compares every CRC of a frame of testFrame with one that is computed in a single run over the bytes. The frame
+// is the same whichever of its entries come with a checksum.
 func requireSums(t *testing.T, data [][]byte) []byte {
 	t.Helper()
-	b := testFrame(data)
+	b := testFrame(data, func(int) bool { return false })
+	require.True(t, bytes.Equal(b, testFrame(data, func(int) bool { return true })))
+	require.True(t, bytes.Equal(b, testFrame(data, func(i int) bool { return i%2 == 1 })))
 	at := frameHeaderBytes
 	for i, d := range data {
 		place := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 3), uint64(framesStart+at))
@@ -117,6 +127,23 @@ func TestFlippedBitInALargeRecord(t *testing.T) {
 		}
 		start = end
 	}
+}
+
+// TestDataThatIsNotWhatItsChecksumSays appends an entry whose data was damaged after its checksum was computed: it must not
+// be read back as if it were good.
+func TestDataThatIsNotWhatItsChecksumSays(t *testing.T) {
+	disk := memdisk.New()
+	j := openOn(t, disk, smallConfig())
+	data := randomData(rand.New(rand.NewPCG(5, 6)), 10_000)
+	sum := crc32.Checksum(data, castagnoli)
+	require.NoError(t, j.Group(1).Append([]Entry{{Index: 1, Term: 1, Data: bytes.Clone(data), Checksum: sum}}))
+	data[5000] ^= 1
+	require.NoError(t, j.Group(1).Append([]Entry{{Index: 2, Term: 1, Data: data, Checksum: sum}}))
+	require.NoError(t, j.Group(1).Append([]Entry{{Index: 3, Term: 1}}))
+	require.NoError(t, j.Close())
+	_, err := Open(hostOn(t, disk), testDir, smallConfig())
+	var corruption *CorruptionError
+	require.ErrorAs(t, err, &corruption)
 }
 
 // FuzzFrame makes frames of records that are cut from data: each two bytes of lengths are the length of one, in

@@ -18,6 +18,10 @@ type Entry struct {
 	// Data is the payload. It belongs to the journal once handed in, and is shared with every reader: nobody may
 	// change it.
 	Data []byte
+	// Checksum is the CRC-32C of Data, 0 if it is not known. The CRCs on disk are then combined from it, and Data is not
+	// read for them. The journal does not check it: an entry with a wrong one cannot be read back, so that data which
+	// was damaged since the checksum was computed is found. It is not stored: an entry from disk has none.
+	Checksum uint32
 }
 
 // HardState is what a raft replica must remember beside its log before it answers anybody.

@@ -69,5 +69,5 @@ func (j *Journal) readEntry(s *segment, group uint32, index uint64, at position)
 
 // entry returns the entry that a record of kind entry or relocated holds.
 func (r record) entry() Entry {
-	return Entry{Index: r.index, Term: r.term, Kind: r.entryKind, AppendedAt: r.appendedAt, Data: r.data}
+	return Entry{Index: r.index, Term: r.term, Kind: r.entryKind, AppendedAt: r.appendedAt, Data: r.data, Checksum: r.checksum}
 }
