@@ -26,12 +26,18 @@ type sharedPart struct {
 
 // add appends a part. Unless it is immutable, its bytes are copied.
 func (b *batch) add(p Part) {
-	if p.Immutable && len(p.Data) >= sharedBytesMin {
-		b.shared = append(b.shared, sharedPart{len(b.copied), p.Data})
-	} else {
-		b.copied = append(b.copied, p.Data...)
+	if !p.Immutable || len(p.Data) < sharedBytesMin {
+		b.copy(p.Data)
+		return
 	}
+	b.shared = append(b.shared, sharedPart{len(b.copied), p.Data})
 	b.length += len(p.Data)
+}
+
+// copy appends a copy of p.
+func (b *batch) copy(p []byte) {
+	b.copied = append(b.copied, p...)
+	b.length += len(p)
 }
 
 // write writes the batch: on TCP in one system call, if the kernel takes it all.

@@ -154,7 +154,7 @@ func (l *link) appendLocked(h *header, body ...Part) error {
 	if l.pending.length == 0 && l.writing == 0 {
 		l.gather.Signal()
 	}
-	l.pending.add(Part{Data: h[:]})
+	l.pending.copy(h[:])
 	for _, part := range body {
 		l.pending.add(part)
 	}
