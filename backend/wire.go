@@ -42,10 +42,11 @@ func repeatedExecute(b []byte) []byte {
 }
 
 func encodeExecute(slot uint16, command *queue.Command) []byte {
-	w := rpc.NewWriter()
+	var w rpc.Writer
+	w.Reset(make([]byte, 0, executeHeaderBytes+command.SizeHint()))
 	w.Raw(byte(slot), byte(slot>>8), byte(command.Kind))
-	command.EncodeTo(w)
-	return w.Finish()
+	command.EncodeTo(&w)
+	return w.Body()
 }
 
 func decodeExecute(b []byte) (slot uint16, kind queue.Kind, repeated bool, command []byte, err error) {

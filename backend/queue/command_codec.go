@@ -38,6 +38,23 @@ func (c *Command) Encode() []byte {
 	return w.Finish()
 }
 
+// commandBytes and sendBytes are about what a command takes without its messages, and a message besides its body,
+// attributes and names.
+const (
+	commandBytes = 96
+	sendBytes    = 48
+)
+
+// SizeHint returns about how many bytes Encode returns, for a send seldom less.
+func (c *Command) SizeHint() int {
+	size := commandBytes
+	for i := range c.Sends {
+		s := &c.Sends[i]
+		size += sendBytes + len(s.Body) + len(s.Attributes) + len(s.SystemAttributes) + len(s.SenderID) + len(s.Group) + len(s.DedupID)
+	}
+	return size
+}
+
 // EncodeTo writes what Encode returns.
 func (c *Command) EncodeTo(w *rpc.Writer) {
 	w.Uint64(commandVersion)

@@ -197,12 +197,15 @@ func (r *Replica) propose(batch []Operation, buffer *batchBuffer) {
 		return
 	}
 	data := appendEntryHeader(make([]byte, 0, size), now.UnixMilli(), count)
+	sum := crc32.Checksum(data, castagnoli)
 	for _, op := range alive {
 		if !op.barrier {
+			from := len(data)
 			data = appendOperation(data, op.Data)
+			sum = crc32.Update(sum, castagnoli, data[from:]) // while it is in the processor's cache
 		}
 	}
-	entry := raft.Log{Data: data, Extensions: withChecksum(crc32.Checksum(data, castagnoli))}
+	entry := raft.Log{Data: data, Extensions: withChecksum(sum)}
 	future := r.current().raft.ApplyLog(entry, enqueueTimeout)
 	// Error waits without bound, but never for ever: raft answers every entry it took when it commits, when the
 	// leadership is lost or when it stops, and a leader whose disk hangs is ended by the journal's watchdog.

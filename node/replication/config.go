@@ -55,7 +55,7 @@ type Config struct {
 	PendingBytesMax int
 
 	// SnapshotBytes is how much log may follow the newest snapshot before the next one is taken; while the state is
-	// larger than this, the state's size is used, so that snapshots at most double the bytes written. Default 128 MiB.
+	// larger than this, the state's size is used, so that snapshots at most double the bytes written. Default 256 MiB.
 	SnapshotBytes int64
 	// SnapshotEntries is a bound in entries, whatever their size: each takes some bytes of memory and of a restart's time.
 	// Small ones are no reason to write a large state again and again. Default 1,048,576.
@@ -86,7 +86,7 @@ func DefaultConfig() Config {
 		BatchOperationsMax: 4096,
 		Linger:             2 * time.Millisecond,
 		PendingBytesMax:    64 << 20,
-		SnapshotBytes:      128 << 20,
+		SnapshotBytes:      256 << 20,
 		SnapshotEntries:    1 << 20,
 		TrailingBytes:      32 << 20,
 		CheckInterval:      time.Second,

@@ -15,7 +15,8 @@ import (
 const writerKeepBytes = 1 << 20
 
 // Writer builds a msgpack body value by value, each integer in its shortest form, so that equal values give equal
-// bytes. Get one from NewWriter and end with Finish. It must not be used concurrently.
+// bytes. Get one from NewWriter and end with Finish, or Reset a zero one to memory of your own and end with Body. It must not
+// be used concurrently.
 //
 //	w := rpc.NewWriter()
 //	w.ArrayLen(2)

@@ -13,6 +13,10 @@ import (
 const (
 	// fillBytes is what the allocator writes and syncs at a time, so that the writer's syncs never wait behind much.
 	fillBytes = 1 << 20
+	// floodFillBytes is the same while segments are used up at least every floodInterval. The writer's frames take
+	// milliseconds themselves then, and each sync of a file that grows has the file system write about it.
+	floodFillBytes = 8 << 20
+	floodInterval  = 2 * time.Second
 	// fillPauseMax bounds the pause between two such writes.
 	fillPauseMax = 20 * time.Millisecond
 	// diskFullRetry is how often a full disk is looked at again when nobody asks.
@@ -35,6 +39,7 @@ type allocator struct {
 	returned *segment // not used after all; belongs to the writer's task
 
 	nextID uint64     // of the next segment; belongs to the allocator's task, as do the following
+	filled time.Time  // when the last new file was begun
 	spares []*segment // found by recovery
 	asking chan error // of the writer that waits; nil if none does
 
@@ -307,7 +312,12 @@ func (a *allocator) create(ctx context.Context) (*segment, error) {
 
 // fill writes a file full of zeros, and leaves the disk to others half of the time unless the writer waits for it.
 func (a *allocator) fill(ctx context.Context, s *segment) error {
-	zeros := make([]byte, min(fillBytes, s.size))
+	now, step := a.journal.host.Clock.Now(), int64(fillBytes)
+	if now.Sub(a.filled) < floodInterval {
+		step = floodFillBytes
+	}
+	a.filled = now
+	zeros := make([]byte, min(step, s.size))
 	for offset := int64(0); offset < s.size; offset += int64(len(zeros)) {
 		zeros = zeros[:min(int64(len(zeros)), s.size-offset)]
 		elapsed, err := a.watch.do("filling of "+s.name, func() error {

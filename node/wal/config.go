@@ -37,7 +37,7 @@ type Config struct {
 	// SpareSegments is how many segments are kept filled with zeros ahead of their use, at least 1. Default 1.
 	SpareSegments int
 	// MaxSegments is the number of segments in use above which the journal tries to free the oldest one by copying
-	// its last live entries forward, and names the groups that hold it back (Journal.Pinned). Default 16.
+	// its last live entries forward, and names the groups that hold it back (Journal.Pinned). Default 32.
 	MaxSegments int
 	// RelocateBytes bounds the live bytes of the oldest segment that are copied forward to free it. Default 8 MiB;
 	// a quarter of the segment is a second bound, so that copying always gains room.
@@ -67,7 +67,7 @@ func DefaultConfig() Config {
 	return Config{
 		SegmentBytes:   64 << 20,
 		SpareSegments:  1,
-		MaxSegments:    16,
+		MaxSegments:    32,
 		RelocateBytes:  8 << 20,
 		CacheBytes:     32 << 20,
 		FrameBytes:     4 << 20,
