@@ -117,13 +117,7 @@ func (s *session) raise(lowWater uint64) {
 		return
 	}
 	s.lowWater = lowWater
-	for {
-		oldest, ok := s.kept.Min()
-		if !ok || oldest.seq >= lowWater {
-			return
-		}
-		s.kept.DeleteMin()
-	}
+	s.kept.DeleteLessThan(keptResult{seq: lowWater})
 }
 
 // remember turns the result of c into what is kept of it.

@@ -202,18 +202,49 @@ func (s *Set[T]) DeleteMin() (T, bool) {
 	return s.remove(first, 0), true
 }
 
+// DeleteLessThan removes the values that come before x.
+func (s *Set[T]) DeleteLessThan(x T) {
+	wanted := s.want(x)
+	defer s.search.forget()
+	for s.len > 0 {
+		first, _ := s.index.Min()
+		n := 0
+		for n < len(first.values) && s.compare(&first.values[n], wanted) < 0 {
+			n++
+		}
+		switch n {
+		case 0:
+			return
+		case len(first.values):
+			s.len -= n
+			s.drop(first)
+		default:
+			s.len -= n
+			first = s.own(first)
+			clear(first.values[:n])
+			first.values = first.values[n:]
+			return
+		}
+	}
+}
+
+// drop removes a page with all its values.
+func (s *Set[T]) drop(p *page[T]) {
+	s.index.Delete(p)
+	if p == s.last {
+		s.last, _ = s.index.Max()
+	}
+	if p == s.recent {
+		s.recent = nil
+	}
+}
+
 // remove removes the value at a place of p.
 func (s *Set[T]) remove(p *page[T], at int) T {
 	s.len--
 	removed := p.values[at]
 	if len(p.values) == 1 {
-		s.index.Delete(p)
-		if p == s.last {
-			s.last, _ = s.index.Max()
-		}
-		if p == s.recent {
-			s.recent = nil
-		}
+		s.drop(p)
 		return removed
 	}
 	p = s.own(p)
@@ -273,11 +304,7 @@ func (s *Set[T]) seek(x T) (p *page[T], at int, found bool) {
 	if s.last == nil {
 		return nil, 0, false
 	}
-	if s.search == nil {
-		s.search = newSearch[T]()
-	}
-	wanted := &s.search.wanted.values[0]
-	*wanted = x
+	wanted := s.want(x)
 	defer s.search.forget()
 	switch last, recent := s.last, s.recent; {
 	case s.compare(wanted, &last.values[len(last.values)-1]) > 0:
@@ -303,6 +330,15 @@ func (s *Set[T]) seek(x T) (p *page[T], at int, found bool) {
 		}
 	}
 	return p, low, false
+}
+
+// want returns a pointer to x that functions may get, until s.search.forget.
+func (s *Set[T]) want(x T) *T {
+	if s.search == nil {
+		s.search = newSearch[T]()
+	}
+	s.search.wanted.values[0] = x
+	return &s.search.wanted.values[0]
 }
 
 func newSearch[T any]() *search[T] {

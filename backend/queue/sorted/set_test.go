@@ -80,7 +80,7 @@ func (c checked) do(op, key, content int) {
 	v := value{key: key, content: content}
 	var want, got value
 	var wantOK, gotOK bool
-	switch op % 8 {
+	switch op % 9 {
 	case 0, 1:
 		want, wantOK = c.ref.ReplaceOrInsert(v)
 		got, gotOK = c.set.ReplaceOrInsert(v)
@@ -107,6 +107,15 @@ func (c checked) do(op, key, content int) {
 			collect(func(visit visitor) { c.set.AscendGreaterOrEqual(v, visit) }))
 		c.equal(collect(func(visit visitor) { c.ref.AscendLessThan(v, visit) }),
 			collect(func(visit visitor) { c.set.AscendLessThan(v, visit) }))
+	case 8:
+		v.key = min(v.key, c.ref.Len()/4) // seldom all
+		for {
+			if least, ok := c.ref.Min(); !ok || least.key >= v.key {
+				break
+			}
+			c.ref.DeleteMin()
+		}
+		c.set.DeleteLessThan(v)
 	case 7: // stops when told to
 		visited := 0
 		c.set.Ascend(func(value) bool {
@@ -127,7 +136,7 @@ func TestAgainstBTree(t *testing.T) {
 		sets := []checked{newChecked(t)}
 		for step := range 2000 {
 			c := sets[random.IntN(len(sets))]
-			op := random.IntN(8)
+			op := random.IntN(9)
 			if growing := step/500%2 == 0; growing && (op == 3 || op == 4) && random.IntN(3) > 0 {
 				op = 2
 			} else if !growing && op < 3 && random.IntN(3) > 0 {
@@ -206,6 +215,7 @@ func TestNoAllocation(t *testing.T) {
 	require.Less(t, testing.AllocsPerRun(1000, func() {
 		s.ReplaceOrInsert(value{key: next})
 		s.DeleteMin()
+		s.DeleteLessThan(value{key: next - 9_999})
 		next++
 	}), 0.5)
 }
@@ -218,7 +228,7 @@ func FuzzSet(f *testing.F) {
 			if len(pair) < 2 {
 				break
 			}
-			c := sets[int(pair[0]/8)%len(sets)]
+			c := sets[int(pair[0]/9)%len(sets)]
 			c.do(int(pair[0]), int(pair[1]), int(pair[1]))
 			if pair[0] == 255 && len(sets) < 4 {
 				sets = append(sets, c.clone())
