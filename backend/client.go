@@ -119,7 +119,7 @@ func (c *Client) Go(ctx context.Context, slot uint16, command *queue.Command, do
 		retry(body, false)
 		return
 	}
-	c.rpc.GoWithin(ctx, attemptTimeout, address, methodExecute, body, func(answer []byte, err error) {
+	c.rpc.GoWithin(ctx, attemptTimeout, address, methodExecute, rpc.Part{Data: body, Immutable: true}, func(answer []byte, err error) {
 		if err == nil {
 			end(answer, nil)
 			return
@@ -218,7 +218,7 @@ func (c *Client) retry(ctx context.Context, slot uint16, method rpc.Method, body
 	for attempt := 0; ; attempt++ {
 		address := c.leader(slot, attempt)
 		if address != "" {
-			answer, err := c.rpc.CallWithin(ctx, timeout, address, method, body)
+			answer, err := c.rpc.CallParts(ctx, timeout, address, method, rpc.Part{Data: body, Immutable: true})
 			if err == nil {
 				c.setLeader(slot, address)
 				return answer, nil

@@ -46,6 +46,6 @@ func (b *Bare) Close() { b.rpc.Close() }
 func (b *Bare) Pipeline(ctx context.Context, name string, window, batch, bodyBytes int, duration time.Duration) Result {
 	body := make([]byte, batch*bodyBytes)
 	return pipeline(ctx, name, window, batch, duration, func(requests context.Context, _ uint64, done func(error)) {
-		b.rpc.GoWithin(requests, requestTimeout, b.leader, MethodBare, body, func(_ []byte, err error) { done(err) })
+		b.rpc.GoWithin(requests, requestTimeout, b.leader, MethodBare, rpc.Part{Data: body, Immutable: true}, func(_ []byte, err error) { done(err) })
 	})
 }

@@ -5,7 +5,7 @@ import "net"
 const (
 	// sharedBytesMin is the length from which an immutable part is written from where it lies: copying it costs more than
 	// one more piece in a system call.
-	sharedBytesMin = 64 << 10
+	sharedBytesMin = 4 << 10
 	// keepBufferBytes is the largest buffer of a batch that is kept for reuse; a larger one was for a burst.
 	keepBufferBytes = 4 << 20
 )

@@ -98,23 +98,24 @@ func (c *Client) call(ctx context.Context, deadline time.Time, address string, m
 // must not block. It never runs on the caller's goroutine before Go returns, unless the client was closed.
 func (c *Client) Go(ctx context.Context, address string, m Method, body []byte, done func([]byte, error)) {
 	deadline, _ := ctx.Deadline()
-	c.goUntil(ctx, deadline, address, m, body, done)
+	c.goUntil(ctx, deadline, address, m, Part{Data: body}, done)
 }
 
-// GoWithin is Go that waits for at most timeout as well, late by at most sweepInterval.
-func (c *Client) GoWithin(ctx context.Context, timeout time.Duration, address string, m Method, body []byte, done func([]byte, error)) {
+// GoWithin is Go that waits for at most timeout as well, late by at most sweepInterval. An immutable body may be kept until it
+// is written, or the connection ends, which may be after done was called.
+func (c *Client) GoWithin(ctx context.Context, timeout time.Duration, address string, m Method, body Part, done func([]byte, error)) {
 	c.goUntil(ctx, c.host.Clock.Now().Add(timeout), address, m, body, done)
 }
 
 // goUntil is Go that ends at a deadline; a zero one is none but ctx's.
-func (c *Client) goUntil(ctx context.Context, deadline time.Time, address string, m Method, body []byte, done func([]byte, error)) {
+func (c *Client) goUntil(ctx context.Context, deadline time.Time, address string, m Method, body Part, done func([]byte, error)) {
 	wrapped := func(body []byte, err error) {
 		if err != nil {
 			err = callError(address, m, err)
 		}
 		done(body, err)
 	}
-	_, _, err := c.begin(ctx, deadline, address, m, pendingCall{done: wrapped}, Part{Data: body})
+	_, _, err := c.begin(ctx, deadline, address, m, pendingCall{done: wrapped}, body)
 	if err == nil {
 		return
 	}
