@@ -133,7 +133,8 @@ type File interface {
 	io.Closer
 	// Size returns the file's length in bytes.
 	Size() (int64, error)
-	// Truncate sets the file's length; bytes added read as zero.
+	// Truncate sets the file's length. Bytes added read as zero, and room for them is taken: a write to them does not fail for
+	// lack of it.
 	Truncate(size int64) error
 	// Sync makes the file's bytes and length durable (fdatasync).
 	Sync() error

@@ -201,8 +201,33 @@ func (f *file) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-// Truncate sets the length.
-func (f *file) Truncate(size int64) error { return translate(f.f.Truncate(size)) }
+// Truncate sets the length. Room for bytes that it adds is taken as fast as the file system can.
+func (f *file) Truncate(size int64) error {
+	now, err := f.Size()
+	if err != nil {
+		return err
+	}
+	if size > now {
+		return translate(extend(f.f, now, size))
+	}
+	return translate(f.f.Truncate(size))
+}
+
+// zerosBytes is how much writeZeros writes at a time.
+const zerosBytes = 1 << 20
+
+// writeZeros makes a file longer.
+func writeZeros(f *os.File, from, to int64) error {
+	zeros := make([]byte, min(zerosBytes, to-from))
+	for from < to {
+		n, err := f.WriteAt(zeros[:min(int64(len(zeros)), to-from)], from)
+		if err != nil {
+			return err
+		}
+		from += int64(n)
+	}
+	return nil
+}
 
 // Sync makes the bytes and the length durable.
 func (f *file) Sync() error { return translate(syncData(f.f)) }

@@ -13,10 +13,10 @@ import (
 const (
 	// fillBytes is what the allocator writes and syncs at a time, so that the writer's syncs never wait behind much.
 	fillBytes = 1 << 20
-	// floodFillBytes is the same while segments are used up at least every floodInterval. The writer's frames take
-	// milliseconds themselves then, and each sync of a file that grows has the file system write about it.
-	floodFillBytes = 8 << 20
-	floodInterval  = 2 * time.Second
+	// floodInterval is the time in which a flood uses up a segment. Zeros for the next ones would take as much of the disk as the
+	// frames do, so their blocks are only allocated: frames are large then, and what a sync costs more on such blocks, for the
+	// file system notes which are written, is less than that.
+	floodInterval = 2 * time.Second
 	// fillPauseMax bounds the pause between two such writes.
 	fillPauseMax = 20 * time.Millisecond
 	// diskFullRetry is how often a full disk is looked at again when nobody asks.
@@ -25,7 +25,7 @@ const (
 
 // allocator is the task that makes segments ahead of their use, so that a sync on the hot path never makes a file
 // longer: fdatasync of a growing file costs twice that of an overwrite. A freed segment is renamed and gets a new id
-// in its header; otherwise a new file is filled with zeros.
+// in its header; otherwise a new file is filled with zeros, or in a flood only allocated.
 //
 // One change of names is durable before the next is made, and they are made in the order of the ids, from the front
 // (removed, or renamed to the next id) or at the back (created). So the files' ids have no gap, whenever a crash comes.
@@ -39,8 +39,9 @@ type allocator struct {
 	returned *segment // not used after all; belongs to the writer's task
 
 	nextID uint64     // of the next segment; belongs to the allocator's task, as do the following
-	filled time.Time  // when the last new file was begun
 	spares []*segment // found by recovery
+	taken  time.Time  // when the writer took the last segment
+	flood  bool       // it took the one before less than floodInterval earlier
 	asking chan error // of the writer that waits; nil if none does
 
 	mu     sync.Mutex // guards the fields below
@@ -116,6 +117,8 @@ func (a *allocator) run(ctx context.Context) {
 		switch {
 		case err == nil:
 			a.deliver(ctx, s)
+			now := a.journal.host.Clock.Now()
+			a.flood, a.taken = now.Sub(a.taken) < floodInterval, now
 		case errors.Is(err, node.ErrDiskFull):
 			a.waitForSpace(ctx, err)
 		case ctx.Err() == nil:
@@ -187,7 +190,7 @@ func (a *allocator) closeFile(s *segment) {
 	}
 }
 
-// prepare makes the next segment ready for its checkpoint: full of written blocks, with a durable header and name.
+// prepare makes the next segment ready for its checkpoint: full of blocks, with a durable header and name.
 func (a *allocator) prepare(ctx context.Context) (*segment, error) {
 	if err := a.trim(); err != nil {
 		return nil, err
@@ -290,7 +293,7 @@ func (a *allocator) writeHeader(s *segment) error {
 	return err
 }
 
-// create makes a new file full of zeros. If the disk is full nothing is left of it.
+// create makes a new file of a segment's size that reads as zeros. If the disk is full nothing is left of it.
 func (a *allocator) create(ctx context.Context) (*segment, error) {
 	disk := a.journal.host.Disk
 	s := &segment{id: a.nextID, name: segmentPath(a.journal.dir, a.nextID), size: a.journal.cfg.segmentBytes(a.nextID)}
@@ -304,7 +307,11 @@ func (a *allocator) create(ctx context.Context) (*segment, error) {
 	if s.file, err = disk.Create(s.name); err != nil {
 		return nil, err
 	}
-	if err := a.fill(ctx, s); err != nil {
+	fill := a.fill
+	if a.flood {
+		fill = a.extend
+	}
+	if err := fill(ctx, s); err != nil {
 		return nil, errors.Join(err, s.file.Close(), removeFile(a.journal, s.name))
 	}
 	return s, nil
@@ -312,12 +319,7 @@ func (a *allocator) create(ctx context.Context) (*segment, error) {
 
 // fill writes a file full of zeros, and leaves the disk to others half of the time unless the writer waits for it.
 func (a *allocator) fill(ctx context.Context, s *segment) error {
-	now, step := a.journal.host.Clock.Now(), int64(fillBytes)
-	if now.Sub(a.filled) < floodInterval {
-		step = floodFillBytes
-	}
-	a.filled = now
-	zeros := make([]byte, min(step, s.size))
+	zeros := make([]byte, min(fillBytes, s.size))
 	for offset := int64(0); offset < s.size; offset += int64(len(zeros)) {
 		zeros = zeros[:min(int64(len(zeros)), s.size-offset)]
 		elapsed, err := a.watch.do("filling of "+s.name, func() error {
@@ -334,6 +336,17 @@ func (a *allocator) fill(ctx context.Context, s *segment) error {
 		}
 	}
 	return nil
+}
+
+// extend makes a file as long as a segment without writing it.
+func (a *allocator) extend(_ context.Context, s *segment) error {
+	_, err := a.watch.do("allocation of "+s.name, func() error {
+		if err := s.file.Truncate(s.size); err != nil {
+			return err
+		}
+		return s.file.Sync()
+	})
+	return err
 }
 
 // pause waits for d unless the writer asks for the segment. The first segment is wanted at once, and small.
