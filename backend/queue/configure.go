@@ -58,7 +58,7 @@ func (p *partition) delayAnew() {
 // purge removes every message in any state and forgets deduplication and attempt IDs, so that a producer may send the
 // same messages again. Sequence numbers go on: a handle from before the purge must not name a message from after it.
 func (p *partition) purge() {
-	p.unplaceAll()
+	p.unclaimAll()
 	fresh := newPartition(p.id, p.settings, p.advancedMs, p.memory)
 	fresh.lastSeq = p.lastSeq
 	fresh.lastMove, fresh.arrivals, fresh.tasks = p.lastMove, p.arrivals, p.tasks

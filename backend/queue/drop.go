@@ -73,7 +73,7 @@ func (m *Machine) dropDue(id PartitionID) {
 // way.
 func (m *Machine) drop(id PartitionID) *Result {
 	if p := m.partitions[id]; p != nil {
-		p.unplaceAll()
+		p.unclaimAll()
 		delete(m.partitions, id)
 	}
 	if !m.dropped(id) {

@@ -32,7 +32,7 @@ func NewMachine() *Machine {
 
 func (m *Machine) reset() {
 	*m = Machine{
-		sessions:   newSessionTable(),
+		sessions:   sessionTable{},
 		partitions: map[PartitionID]*partition{},
 		tombstones: map[PartitionID]int64{},
 		moving:     map[PartitionID]struct{}{},

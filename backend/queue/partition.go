@@ -231,7 +231,7 @@ func (p *partition) remove(m message) {
 	p.messages.Delete(m)
 	p.digest -= m.digest()
 	p.bytes -= int64(m.content.size())
-	p.unplace(m.content)
+	p.unclaim(m.content)
 	if m.move == 0 {
 		p.leave(&m)
 	}

@@ -142,9 +142,9 @@ type Totals struct {
 func (m *Machine) Totals() Totals {
 	totals := Totals{
 		Partitions: len(m.partitions), Tombstones: len(m.tombstones),
-		Sessions: len(m.sessions.byID), Unused: m.memory.unused,
+		Sessions: len(m.sessions), Unused: m.memory.unused,
 	}
-	for _, open := range m.sessions.byID {
+	for _, open := range m.sessions {
 		totals.KeptResults += open.kept.Len()
 	}
 	for _, p := range m.partitions {

@@ -63,9 +63,9 @@ func (m *Machine) EndEntry() {
 	}
 }
 
-// place gives c, the content of message seq, a place in memory: that where its bytes are if that may be kept, and else one of
-// its own.
-func (p *partition) place(c *content, seq uint64) {
+// claim gives c, the content of message seq, its memory: that where its bytes are if that may be kept, and else memory of its
+// own.
+func (p *partition) claim(c *content, seq uint64) {
 	r, size := p.memory.open, c.size()
 	if r == nil || size < borrowBytesMin {
 		c.separate()
@@ -82,8 +82,8 @@ func (p *partition) place(c *content, seq uint64) {
 	r.used += size
 }
 
-// unplace is called when a message with content c is removed.
-func (p *partition) unplace(c *content) {
+// unclaim is called when a message with content c is removed.
+func (p *partition) unclaim(c *content) {
 	e := c.extent
 	if e == nil || e.region == nil {
 		return
@@ -96,8 +96,8 @@ func (p *partition) unplace(c *content) {
 	p.memory.release(e.region, c.size())
 }
 
-// unplaceAll is called when all messages are removed.
-func (p *partition) unplaceAll() {
+// unclaimAll is called when all messages are removed.
+func (p *partition) unclaimAll() {
 	p.extents.Ascend(func(e *extent) bool {
 		used := e.used
 		e.used = 0

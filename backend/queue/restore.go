@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -122,11 +121,11 @@ func (l *restoring) readSession(r *rpc.Reader) {
 	l.sessionID = r.Uint64()
 	l.session, l.kept = newSession(), nil
 	l.session.lowWater, l.session.lastMs = r.Uint64(), r.Int64()
-	if l.machine.sessions.byID[l.sessionID] != nil {
+	if l.machine.sessions[l.sessionID] != nil {
 		r.Fail("session %d comes twice", l.sessionID)
 		return
 	}
-	l.machine.sessions.byID[l.sessionID] = l.session
+	l.machine.sessions[l.sessionID] = l.session
 }
 
 func (l *restoring) readKept(r *rpc.Reader) {
@@ -156,7 +155,7 @@ func (l *restoring) readTaken(r *rpc.Reader) {
 	case l.kept == nil || len(l.kept.delivered) > 0 || len(l.kept.taken) >= MaxBatch:
 		r.Fail("message %d taken by no receive, or by one of %d messages", m.Seq, MaxBatch)
 	default:
-		m.Body, m.Attributes, m.SystemAttributes = bytes.Clone(m.Body), bytes.Clone(m.Attributes), bytes.Clone(m.SystemAttributes)
+		m.separate()
 		l.kept.taken = append(l.kept.taken, m)
 		l.session.kept.ReplaceOrInsert(*l.kept)
 	}

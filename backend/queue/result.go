@@ -1,6 +1,9 @@
 package queue
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Code is the outcome of a command or of one entry of it. The numbers are part of the wire format.
 type Code uint8
@@ -110,6 +113,12 @@ type Message struct {
 	// EarlierReceives is how often it was received in other queues, and SourceARN the one that it was in last.
 	EarlierReceives uint32
 	SourceARN       string
+}
+
+// separate gives the message's bytes memory of their own: of one that is stored nowhere else nothing keeps a log entry, or a
+// snapshot's record, alive.
+func (m *Message) separate() {
+	m.Body, m.Attributes, m.SystemAttributes = bytes.Clone(m.Body), bytes.Clone(m.Attributes), bytes.Clone(m.SystemAttributes)
 }
 
 // Handle returns what a receipt handle for this delivery names.

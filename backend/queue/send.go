@@ -46,7 +46,7 @@ func (p *partition) sendOne(s *Send, c *content) Sent {
 func (p *partition) store(s *Send, c *content) Sent {
 	p.lastSeq++
 	c.set(s, p.shareSender(s.SenderID))
-	p.place(c, p.lastSeq)
+	p.claim(c, p.lastSeq)
 	p.add(message{seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs + s.DelayMs, content: c})
 	return Sent{MessageID: s.MessageID, Seq: p.lastSeq}
 }

@@ -1,8 +1,8 @@
 package queue
 
 import (
-	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 
 	"chasqui/backend/queue/sorted"
@@ -46,12 +46,8 @@ type keptResult struct {
 
 func compareKept(a, b *keptResult) int { return cmp.Compare(a.seq, b.seq) }
 
-// sessionTable holds all sessions of a slot.
-type sessionTable struct {
-	byID map[uint64]*session
-}
-
-func newSessionTable() sessionTable { return sessionTable{byID: map[uint64]*session{}} }
+// sessionTable holds all sessions of a slot, by their ids.
+type sessionTable map[uint64]*session
 
 // executeOnce executes c unless its session shows that it was executed before or must not be any more.
 func (m *Machine) executeOnce(c *Command) *Result {
@@ -71,7 +67,9 @@ func (m *Machine) executeOnce(c *Command) *Result {
 	}
 	result := m.execute(c)
 	if !result.Code.Refused() && !c.onlyReads() {
-		s.kept.ReplaceOrInsert(m.remember(c, result))
+		if _, twice := s.kept.ReplaceOrInsert(m.remember(c, result)); twice {
+			panic(fmt.Sprintf("session %d: seq %d executed twice", c.Session, c.Seq))
+		}
 	}
 	return result
 }
@@ -80,20 +78,20 @@ func (m *Machine) executeOnce(c *Command) *Result {
 func (c *Command) onlyReads() bool { return c.Kind == KindMoveTask && c.MoveTask.Operation == TaskList }
 
 // open returns the session id as of nowMs, creating it if needed, or nil if there are too many.
-func (t *sessionTable) open(id uint64, nowMs int64) *session {
-	s := t.byID[id]
+func (t sessionTable) open(id uint64, nowMs int64) *session {
+	s := t[id]
 	if s != nil && s.idle(nowMs) {
 		s = nil
 	}
 	if s == nil {
-		if len(t.byID) >= MaxSessions {
+		if len(t) >= MaxSessions {
 			t.sweep(nowMs)
 		}
-		if len(t.byID) >= MaxSessions {
+		if len(t) >= MaxSessions {
 			return nil
 		}
 		s = newSession()
-		t.byID[id] = s
+		t[id] = s
 	}
 	s.lastMs = nowMs
 	return s
@@ -103,10 +101,10 @@ func (t *sessionTable) open(id uint64, nowMs int64) *session {
 func (s *session) idle(nowMs int64) bool { return s.lastMs+SessionIdleMs <= nowMs }
 
 // sweep forgets every session whose time is over.
-func (t *sessionTable) sweep(nowMs int64) {
-	for id, s := range t.byID {
+func (t sessionTable) sweep(nowMs int64) {
+	for id, s := range t {
 		if s.idle(nowMs) {
-			delete(t.byID, id)
+			delete(t, id)
 		}
 	}
 }
@@ -124,7 +122,10 @@ func (s *session) raise(lowWater uint64) {
 func (m *Machine) remember(c *Command, result *Result) keptResult {
 	kept := keptResult{seq: c.Seq, partition: c.Partition, code: result.Code, sent: result.Sent, codes: result.Codes}
 	if p := m.partitions[c.Partition]; p != nil && p.settings.Delivery == AtMostOnce {
-		kept.taken = separate(result.Messages)
+		kept.taken = slices.Clone(result.Messages)
+		for i := range kept.taken {
+			kept.taken[i].separate()
+		}
 	} else if len(result.Messages) > 0 {
 		kept.delivered = make([]Handle, len(result.Messages))
 		for i := range result.Messages {
@@ -132,16 +133,6 @@ func (m *Machine) remember(c *Command, result *Result) keptResult {
 		}
 	}
 	return kept
-}
-
-// separate returns the messages with memory of their own: those that were removed keep no log entry alive.
-func separate(messages []Message) []Message {
-	separated := slices.Clone(messages)
-	for i := range separated {
-		m := &separated[i]
-		m.Body, m.Attributes, m.SystemAttributes = bytes.Clone(m.Body), bytes.Clone(m.Attributes), bytes.Clone(m.SystemAttributes)
-	}
-	return separated
 }
 
 // repeat gives a kept result once more. Of a receive's messages it leaves out those that were deleted since, and

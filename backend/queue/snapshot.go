@@ -91,10 +91,10 @@ type partitionState struct {
 func (m *Machine) Snapshot() (*Snapshot, error) {
 	s := &Snapshot{
 		nowMs:      m.nowMs,
-		sessions:   make([]sessionState, 0, len(m.sessions.byID)),
+		sessions:   make([]sessionState, 0, len(m.sessions)),
 		partitions: make([]partitionState, 0, len(m.partitions)),
 	}
-	for id, open := range m.sessions.byID {
+	for id, open := range m.sessions {
 		if !open.idle(m.nowMs) {
 			s.sessions = append(s.sessions, sessionState{id: id, lowWater: open.lowWater, lastMs: open.lastMs, kept: open.kept.Clone()})
 		}

@@ -59,7 +59,7 @@ func (p *partition) transfer(t *Transfer) *Result {
 		if m.SourceARN != "" {
 			c.origin = &origin{sentMs: m.SentMs, receives: m.Receives, sourceARN: m.SourceARN}
 		}
-		p.place(c, p.lastSeq)
+		p.claim(c, p.lastSeq)
 		p.add(message{seq: p.lastSeq, sentMs: p.advancedMs, visibleAtMs: p.advancedMs, content: c})
 		last.number = m.Number
 	}

@@ -2,26 +2,13 @@ package replication
 
 import (
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
-	"chasqui/node"
 	"chasqui/node/memdisk"
 	"chasqui/node/nodetest"
 )
-
-// hastyClock is an hour later each time it is asked, so that nothing has to wait for the pace of snapshots.
-type hastyClock struct {
-	node.Clock
-	now time.Time
-}
-
-func (c *hastyClock) Now() time.Time {
-	c.now = c.now.Add(time.Hour)
-	return c.now
-}
 
 // BenchmarkSnapshotFile writes a snapshot of 64 MiB in the pieces that a slot's state comes in, and reads it back.
 func BenchmarkSnapshotFile(b *testing.B) {
@@ -31,7 +18,7 @@ func BenchmarkSnapshotFile(b *testing.B) {
 			if disk == "memory" {
 				host.Disk = memdisk.New()
 			}
-			s, err := openSnapshotStore(host, "snapshots", &pace{clock: &hastyClock{Clock: host.Clock}})
+			s, err := openSnapshotStore(host, "snapshots", &pace{clock: &nodetest.HastyClock{Clock: host.Clock}})
 			require.NoError(b, err)
 			piece := make([]byte, 256<<10+4)
 			for i := range piece {

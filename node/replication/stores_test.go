@@ -108,6 +108,16 @@ func TestDeleteRange(t *testing.T) {
 	}
 }
 
+// memorySnapshots returns an empty store on a disk in memory, and its host.
+func memorySnapshots(t *testing.T) (node.Host, *snapshotStore) {
+	t.Helper()
+	host := nodetest.RealHost(t)
+	host.Disk = memdisk.New()
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
+	require.NoError(t, err)
+	return host, s
+}
+
 func writeSnapshot(t *testing.T, s *snapshotStore, index uint64, contents []byte) string {
 	t.Helper()
 	configuration := raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}
@@ -199,7 +209,7 @@ func TestSnapshotFile(t *testing.T) {
 	disk := memdisk.New()
 	host := nodetest.RealHost(t)
 	host.Disk = disk
-	s, err := openSnapshotStore(host, "snapshots", &pace{clock: &hastyClock{Clock: host.Clock}})
+	s, err := openSnapshotStore(host, "snapshots", &pace{clock: &nodetest.HastyClock{Clock: host.Clock}})
 	require.NoError(t, err)
 	var written []memdisk.Op
 	disk.SetFault(func(op memdisk.Op) error {
@@ -251,10 +261,7 @@ func TestSnapshotFile(t *testing.T) {
 
 // TestChunksOfAnySizeAreRead has chunks as the format allows them: anywhere in the file, and over the ends of blocks.
 func TestChunksOfAnySizeAreRead(t *testing.T) {
-	host := nodetest.RealHost(t)
-	host.Disk = memdisk.New()
-	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
-	require.NoError(t, err)
+	host, s := memorySnapshots(t)
 	_, header := snapshotFile()
 	first := snapshotBlockBytes - header - snapshotChunkHead
 	for name, sizes := range map[string][]int{
@@ -307,10 +314,7 @@ func TestChunksOfAnySizeAreRead(t *testing.T) {
 
 // TestAChunkThatEndsBehindTheFile is damage, whether the end is in the same block or not.
 func TestAChunkThatEndsBehindTheFile(t *testing.T) {
-	host := nodetest.RealHost(t)
-	host.Disk = memdisk.New()
-	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
-	require.NoError(t, err)
+	host, s := memorySnapshots(t)
 	_, header := snapshotFile()
 	for _, size := range []int{10, snapshotBlockBytes - header - snapshotChunkHead - snapshotTrailer, snapshotBlockBytes - header} {
 		for _, claimed := range []int{size + snapshotTrailer + 1, snapshotChunkBytes} {
@@ -372,7 +376,7 @@ func TestASnapshotThatWasNotStoredRightDoesNotExist(t *testing.T) {
 		disk := memdisk.New()
 		host := nodetest.RealHost(t)
 		host.Disk = forgetfulDisk{Disk: disk, at: at}
-		s, err := openSnapshotStore(host, "snapshots", &pace{clock: &hastyClock{Clock: host.Clock}})
+		s, err := openSnapshotStore(host, "snapshots", &pace{clock: &nodetest.HastyClock{Clock: host.Clock}})
 		require.NoError(t, err)
 		sink, err := s.Create(1, 7, 2, raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}, 1, nil)
 		require.NoError(t, err)
@@ -388,12 +392,9 @@ func TestASnapshotThatWasNotStoredRightDoesNotExist(t *testing.T) {
 
 // TestALargerHeaderThanCanBeRead is refused when it is written.
 func TestALargerHeaderThanCanBeRead(t *testing.T) {
-	host := nodetest.RealHost(t)
-	host.Disk = memdisk.New()
-	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
-	require.NoError(t, err)
+	host, s := memorySnapshots(t)
 	large := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(make([]byte, snapshotMetaMax))}}}
-	_, err = s.Create(1, 7, 2, large, 1, nil)
+	_, err := s.Create(1, 7, 2, large, 1, nil)
 	require.ErrorContains(t, err, "at most 65536")
 	names, err := host.Disk.List("snapshots")
 	require.NoError(t, err)
@@ -449,10 +450,7 @@ func TestADamagedSnapshotIsNoticed(t *testing.T) {
 // TestASnapshotThatWasJustMadeStays makes snapshots of one index again and again, as a leader does that installs the same one
 // several times: names do not tell the new one from those before.
 func TestASnapshotThatWasJustMadeStays(t *testing.T) {
-	host := nodetest.RealHost(t)
-	host.Disk = memdisk.New()
-	s, err := openSnapshotStore(host, "snapshots", &pace{clock: host.Clock})
-	require.NoError(t, err)
+	_, s := memorySnapshots(t)
 	for range 20 {
 		id := writeSnapshot(t, s, 7, []byte("state"))
 		_, contents, err := s.Open(id)

@@ -34,7 +34,7 @@ type Config struct {
 	// SegmentBytes is the size of one segment file, header included: a multiple of 4096 between 256 KiB and 2 GiB.
 	// Default 64 MiB. One entry's data may take at most half of it. It may differ from one Open to the next.
 	SegmentBytes int64
-	// SpareSegments is how many segments are kept filled with zeros ahead of their use, at least 1. Default 1.
+	// SpareSegments is how many segments are kept ready ahead of their use, at least 1. Default 1.
 	SpareSegments int
 	// MaxSegments is the number of segments in use above which the journal tries to free the oldest one by copying
 	// its last live entries forward, and names the groups that hold it back (Journal.Pinned). Default 32.

@@ -4,27 +4,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"chasqui/node"
 	"chasqui/node/memdisk"
+	"chasqui/node/nodetest"
 )
-
-// hastyClock is an hour later each time it is asked.
-type hastyClock struct {
-	node.Clock
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *hastyClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(time.Hour)
-	return c.now
-}
 
 // TestSegmentsOfAFlood appends what takes many segments, at once and with hours between: only in a flood segments are made
 // without being written, and a power cut does it no harm.
@@ -33,7 +18,7 @@ func TestSegmentsOfAFlood(t *testing.T) {
 		disk := memdisk.New()
 		host, _ := failingHost(t, disk)
 		if !flood {
-			host.Clock = &hastyClock{Clock: host.Clock}
+			host.Clock = &nodetest.HastyClock{Clock: host.Clock}
 		}
 		cfg := smallConfig()
 		cfg.SegmentBytes = 256 << 10

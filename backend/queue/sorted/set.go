@@ -6,7 +6,7 @@
 // A queue adds at the end, takes near the front and changes what it has just touched. So most operations need no search in
 // the index: the last page and the page that was used last are known. An append writes one value and compares once, and
 // pages that are filled in order are full. In a B-tree of values the same costs a search through all levels, and splits leave
-// the nodes half empty: for a queue's messages that was 6 times the time.
+// the nodes half empty: with it, a queue's state machine applied sends of ten messages at two thirds of the rate.
 package sorted
 
 import (
@@ -286,7 +286,14 @@ func (s *Set[T]) AscendGreaterOrEqual(x T, visit func(T) bool) {
 
 // AscendLessThan is Ascend through the values that come before x.
 func (s *Set[T]) AscendLessThan(x T, visit func(T) bool) {
-	s.Ascend(func(value T) bool { return s.compare(&value, &x) < 0 && visit(value) })
+	s.index.Ascend(func(p *page[T]) bool {
+		for i := range p.values {
+			if s.compare(&p.values[i], &x) >= 0 || !visit(p.values[i]) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func (p *page[T]) ascend(from int, visit func(T) bool) bool {
